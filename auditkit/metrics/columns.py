@@ -1,0 +1,244 @@
+"""Columns of evidence as numpy arrays, and the groups they form.
+
+Only the columns that are asked for are read, and text never becomes Python objects row by
+row: columns of values become integer codes into a short list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations, pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from auditkit.errors import CheckError
+
+__all__ = ["Codes", "Columns", "Grouping", "groupings"]
+
+Index = npt.NDArray[np.int64]
+_SEPARATOR = "\x1f"
+
+
+@dataclass(frozen=True)
+class Codes:
+    """A column of values, or of lists of values, as codes into ``values``.
+
+    ``codes[i]`` is -1 where row ``i`` has no value; each entry of ``values`` holds the values
+    of the rows with that code: one for a column of values, any number for a column of lists.
+    """
+
+    codes: npt.NDArray[np.int32]
+    values: tuple[tuple[str, ...], ...]
+    is_list: bool
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Every value that occurs, sorted."""
+        return tuple(sorted({value for values in self.values for value in values}))
+
+    def holds(self, member: str) -> npt.NDArray[np.bool_]:
+        """Whether ``member`` is among the values of each code: ``[len(values)]``."""
+        return np.array([member in values for values in self.values], dtype=bool)
+
+
+class Columns:
+    """Evidence, a column at a time.
+
+    Parameters
+    ----------
+    source
+        Anything with ``schema`` and ``to_table(columns=…)``: a pyarrow dataset over the parts.
+    """
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self._schema: pa.Schema = source.schema
+        self._codes: dict[str, Codes] = {}
+        self._numbers: dict[str, npt.NDArray[np.float64]] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(self._schema.names)
+
+    @cached_property
+    def rows(self) -> int:
+        """Number of rows."""
+        return int(self._source.count_rows())
+
+    def family(self, prefix: str) -> dict[str, str]:
+        """Return ``{label: column}`` of the columns called ``prefix:label``."""
+        start = prefix + ":"
+        return {name[len(start) :]: name for name in self.names if name.startswith(start)}
+
+    def is_boolean(self, column: str) -> bool:
+        """Whether the column holds true and false."""
+        return bool(pa.types.is_boolean(self._field(column).type))
+
+    def numbers(self, column: str) -> npt.NDArray[np.float64]:
+        """Return a numeric or boolean column as float64 ``[rows]``, NaN where there is no value."""
+        if column not in self._numbers:
+            kind = self._field(column).type
+            if not (
+                pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind)
+            ):
+                raise CheckError(
+                    f"column {column!r} of the evidence holds {kind}, a number is needed"
+                )
+            array = self._read(column).cast(pa.float64())
+            self._numbers[column] = np.asarray(array.to_numpy(), dtype=np.float64)
+        return self._numbers[column]
+
+    def codes(self, column: str) -> Codes:
+        """Return a column of values or of lists of values as codes."""
+        if column not in self._codes:
+            self._codes[column] = _encode(self._read(column))
+        return self._codes[column]
+
+    def frame(self, columns: Sequence[str]) -> Any:
+        """Return columns as a pandas frame, for metrics that are plugin code."""
+        for column in columns:
+            self._field(column)
+        return self._source.to_table(columns=list(columns)).to_pandas()
+
+    def _field(self, column: str) -> pa.Field:
+        if column not in self._schema.names:
+            raise CheckError(
+                f"the evidence has no column {column!r}; it has {', '.join(self.names)}"
+            )
+        return self._schema.field(column)
+
+    def _read(self, column: str) -> pa.ChunkedArray:
+        self._field(column)
+        return self._source.to_table(columns=[column]).column(0)
+
+
+def _encode(column: pa.ChunkedArray) -> Codes:
+    kind = column.type
+    is_list = bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+    if is_list:
+        column = pa.chunked_array(
+            [
+                pc.binary_join(chunk.cast(pa.list_(pa.string())), _SEPARATOR)
+                for chunk in column.chunks
+            ],
+            type=pa.string(),
+        )
+    elif not pa.types.is_string(kind):
+        column = column.cast(pa.string())
+    encoded = column.dictionary_encode().combine_chunks()
+    if isinstance(encoded, pa.ChunkedArray):  # an empty column has no chunk to combine
+        encoded = pa.array([], type=pa.string()).dictionary_encode()
+    raw = np.asarray(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int32)
+    found: list[tuple[str, ...]] = [
+        (tuple(sorted(set(text.split(_SEPARATOR)))) if text else ()) if is_list else (text,)
+        for text in encoded.dictionary.to_pylist()
+    ]
+    # Lists that name the same values in another order are one; the order of codes must not
+    # depend on the order of rows.
+    values = tuple(sorted(set(found)))
+    position = {value: code for code, value in enumerate(values)}
+    recode = np.array([position[value] for value in found] + [-1], dtype=np.int32)
+    return Codes(recode[raw], values, is_list)
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Groups of rows: the values of a group column, or the intersections of two.
+
+    ``patterns[i]`` is the pattern of membership of row ``i``, -1 where it is in no group;
+    ``membership[g, p]`` says whether rows of pattern ``p`` are in group ``g``. Where rows have
+    one value each, patterns and groups are the same; a row of a list column may be in several.
+    """
+
+    name: str
+    slices: tuple[dict[str, str], ...]
+    patterns: npt.NDArray[np.int32]
+    membership: npt.NDArray[np.bool_]
+
+    @cached_property
+    def _by_pattern(self) -> list[Index]:
+        order = np.argsort(self.patterns, kind="stable")
+        bounds = np.searchsorted(
+            self.patterns[order], np.arange(self.membership.shape[1] + 1), side="left"
+        )
+        return [order[start:end] for start, end in pairwise(bounds)]
+
+    def rows(self, group: int) -> Index:
+        """Row numbers of a group, ascending."""
+        parts = [self._by_pattern[pattern] for pattern in np.flatnonzero(self.membership[group])]
+        if len(parts) == 1:
+            return parts[0]
+        return np.sort(np.concatenate(parts)) if parts else np.empty(0, dtype=np.int64)
+
+    def only(self, groups: Sequence[int]) -> Grouping:
+        """Return some of the groups; rows in none of them are then in no group."""
+        slices = tuple(self.slices[group] for group in groups)
+        return _compact(Grouping(self.name, slices, self.patterns, self.membership[list(groups)]))
+
+
+def groupings(columns: Columns, groups: Sequence[str], rows: Index | None = None) -> list[Grouping]:
+    """Return the groupings by each of ``groups`` and by the intersections of every two.
+
+    Parameters
+    ----------
+    columns
+        Evidence with a column ``group:<name>`` for each of ``groups``.
+    rows
+        The rows to group; row numbers of the result count within them. All by default.
+    """
+    single: dict[str, Grouping] = {}
+    for group in groups:
+        codes = columns.codes(f"group:{group}")
+        members = codes.members
+        membership = np.array([codes.holds(member) for member in members], dtype=bool)
+        membership = membership.reshape(len(members), len(codes.values))
+        patterns = codes.codes if rows is None else codes.codes[rows]
+        single[group] = _compact(
+            Grouping(group, tuple({group: member} for member in members), patterns, membership)
+        )
+    result = list(single.values())
+    for first, second in combinations(groups, 2):
+        result.append(_intersect(single[first], single[second]))
+    return [grouping for grouping in result if grouping.slices]
+
+
+def _intersect(first: Grouping, second: Grouping) -> Grouping:
+    width = second.membership.shape[1]
+    both = (first.patterns >= 0) & (second.patterns >= 0)
+    pairs = np.where(both, first.patterns.astype(np.int64) * width + second.patterns, -1)
+    found, codes = np.unique(pairs, return_inverse=True)
+    shift = int(found.size > 0 and found[0] == -1)
+    found = found[shift:]
+    patterns = (codes - shift).astype(np.int32)
+    slices: list[dict[str, str]] = []
+    membership: list[npt.NDArray[np.bool_]] = []
+    for row_a, slice_a in zip(first.membership, first.slices, strict=True):
+        in_a = row_a[found // width] if width else np.zeros(0, dtype=bool)
+        for row_b, slice_b in zip(second.membership, second.slices, strict=True):
+            member = in_a & row_b[found % width]
+            if member.any():
+                slices.append({**slice_a, **slice_b})
+                membership.append(member)
+    table = np.array(membership, dtype=bool).reshape(len(slices), len(found))
+    return _compact(Grouping(f"{first.name}*{second.name}", tuple(slices), patterns, table))
+
+
+def _compact(grouping: Grouping) -> Grouping:
+    """Drop patterns without a group or a row, and groups without a row."""
+    counts = np.bincount(
+        grouping.patterns[grouping.patterns >= 0], minlength=grouping.membership.shape[1]
+    )
+    keep = (counts > 0) & grouping.membership.any(axis=0)
+    recode = np.full(len(keep) + 1, -1, dtype=np.int32)
+    recode[:-1][keep] = np.arange(int(keep.sum()), dtype=np.int32)
+    membership = grouping.membership[:, keep]
+    filled = membership.any(axis=1)
+    slices = tuple(grouping.slices[group] for group in np.flatnonzero(filled))
+    return Grouping(grouping.name, slices, recode[grouping.patterns], membership[filled])

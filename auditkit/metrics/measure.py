@@ -1,0 +1,209 @@
+"""From evidence and declared metrics to measurements.
+
+For every metric: the value overall, for each label where it is declared so, for each value of
+each group column and for the intersections of every two; and over the groups of a column the
+``.gap`` (largest minus smallest) and the ``.worst``.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from auditkit.metrics.columns import Codes, Columns, Grouping, Index, groupings
+from auditkit.metrics.declare import Metric
+from auditkit.metrics.estimators import Estimator, estimators
+from auditkit.metrics.over_groups import Extreme, GroupComparison
+from auditkit.record import Measurement
+
+__all__ = ["DRAWS", "Settings", "measure", "measure_one"]
+
+DRAWS = 2000
+"""Bootstrap draws behind an interval."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What measuring needs to know besides evidence and metrics."""
+
+    labels: tuple[str, ...] = ()
+    """The model's labels, in the order of the logits."""
+    groups: tuple[str, ...] = ()
+    """Group columns; the evidence has ``group:<name>`` for each."""
+    positive: str | None = None
+    """The label that rates and areas are about where there are two; the last by default."""
+    minimum_group: int = 30
+    """Groups with fewer examples are left out of gaps and worst groups, and named."""
+    confidence: float = 0.95
+    """Two-sided confidence of intervals."""
+    draws: int = DRAWS
+    """Bootstrap draws."""
+    seed: int = 0
+    """Seed of the draws."""
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """A measurement that can be made, so that one can be had without all the others."""
+
+    name: str
+    slice: dict[str, str]
+    make: Callable[[], Measurement]
+
+
+def measure(source: Any, metrics: Sequence[Metric], settings: Settings) -> list[Measurement]:
+    """Measure all that follows from ``metrics``.
+
+    Parameters
+    ----------
+    source
+        The evidence: a pyarrow dataset.
+    metrics
+        Declared metrics.
+    settings
+        Labels, groups, confidence and seed.
+
+    Raises
+    ------
+    CheckError
+        If the evidence lacks a column that a metric needs.
+    """
+    columns = Columns(source)
+    return [pending.make() for pending in _plan(columns, metrics, settings)]
+
+
+def measure_one(
+    source: Any, metrics: Sequence[Metric], settings: Settings, name: str, slice_: Mapping[str, str]
+) -> Measurement | None:
+    """Measure one slice of one metric, or return None if it does not follow from ``metrics``.
+
+    ``name`` may end in ``.gap`` or ``.worst``. Used where a requirement asks for a confidence
+    that the saved measurements do not have.
+    """
+    wanted = [metric for metric in metrics if metric.name == name.partition(".")[0]]
+    for pending in _plan(Columns(source), wanted, settings):
+        if pending.name == name and pending.slice == dict(slice_):
+            return pending.make()
+    return None
+
+
+def _plan(columns: Columns, metrics: Sequence[Metric], settings: Settings) -> Iterator[_Pending]:
+    grouped: dict[tuple[tuple[str, str], ...], list[Grouping]] = {}
+    for metric in metrics:
+        for base, rows in _bases(columns, metric.slice_by):
+            key = tuple(base.items())
+            if key not in grouped:
+                grouped[key] = groupings(columns, settings.groups)
+                if base:
+                    grouped[key] = [_restrict(grouping, rows) for grouping in grouped[key]]
+            for label, estimator in estimators(columns, metric, settings.labels, settings.positive):
+                task = _Task(metric, estimator, {**base, **label}, settings)
+                yield from task.pending(rows, grouped[key])
+
+
+def _bases(columns: Columns, slice_by: tuple[str, ...]) -> Iterator[tuple[dict[str, str], Index]]:
+    every = np.arange(columns.rows)
+    if not slice_by:
+        yield {}, every
+        return
+    codes: list[Codes] = [columns.codes(column) for column in slice_by]
+    stacked = np.stack([one.codes for one in codes], axis=1)
+    for combination in np.unique(stacked, axis=0):
+        if (combination < 0).any():
+            continue
+        base = {
+            column: one.values[code][0]
+            for column, one, code in zip(slice_by, codes, combination, strict=True)
+        }
+        yield base, np.flatnonzero((stacked == combination).all(axis=1))
+
+
+def _restrict(grouping: Grouping, rows: Index) -> Grouping:
+    patterns = np.full_like(grouping.patterns, -1)
+    patterns[rows] = grouping.patterns[rows]
+    return Grouping(grouping.name, grouping.slices, patterns, grouping.membership)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One statistic within one base slice: overall, by group, gap and worst group."""
+
+    metric: Metric
+    estimator: Estimator
+    base: dict[str, str]
+    settings: Settings
+
+    def pending(self, rows: Index, grouped: Sequence[Grouping]) -> Iterator[_Pending]:
+        name = self.metric.name
+        yield _Pending(name, self.base, partial(self._simple, self.base, lambda: rows))
+        for grouping in grouped:
+            for group, slice_ in enumerate(grouping.slices):
+                whole = {**self.base, **slice_}
+                yield _Pending(
+                    name, whole, partial(self._simple, whole, partial(grouping.rows, group))
+                )
+            if self.metric.better == "none":
+                continue
+            whole = {**self.base, "group": grouping.name}
+            comparison = GroupComparison(
+                self.estimator,
+                grouping,
+                minimum_group=self.settings.minimum_group,
+                confidence=self.settings.confidence,
+                draws=self.settings.draws,
+                rng=self._rng(whole),
+            )
+            worst = partial(comparison.worst, self.metric.better)
+            yield _Pending(
+                f"{name}.gap", whole, partial(self._extreme, ".gap", whole, comparison.gap)
+            )
+            yield _Pending(f"{name}.worst", whole, partial(self._extreme, ".worst", whole, worst))
+
+    def _rng(self, slice_: Mapping[str, str]) -> np.random.Generator:
+        label = "|".join([self.metric.name, *(f"{key}={slice_[key]}" for key in sorted(slice_))])
+        return np.random.default_rng([self.settings.seed, zlib.crc32(label.encode())])
+
+    def _simple(self, slice_: dict[str, str], rows: Callable[[], Index]) -> Measurement:
+        chosen = rows()
+        estimate = self.estimator.value(chosen)
+        interval = None
+        if np.isfinite(estimate.value):
+            interval = self.estimator.interval(
+                chosen,
+                estimate,
+                self.settings.confidence,
+                self.settings.draws,
+                self._rng(slice_),
+            )
+        return self._measurement(
+            "", slice_, Extreme(estimate.value, interval, estimate.n, estimate.note)
+        )
+
+    def _extreme(
+        self, suffix: str, slice_: dict[str, str], make: Callable[[], Extreme]
+    ) -> Measurement:
+        return self._measurement(suffix, slice_, make())
+
+    def _measurement(self, suffix: str, slice_: dict[str, str], found: Extreme) -> Measurement:
+        interval, note = found.interval, found.note
+        if interval is not None and not np.isfinite([interval.low, interval.high]).all():
+            # Rows that are all alike say nothing about rows not seen, without bounds to go by.
+            interval = None
+            note = "; ".join(filter(None, (note, "no interval: all values are equal")))
+        return Measurement(
+            metric=self.metric.name + suffix,
+            slice=slice_,
+            value=found.value if np.isfinite(found.value) else None,
+            low=interval.low if interval else None,
+            high=interval.high if interval else None,
+            confidence=self.settings.confidence,
+            n=found.n,
+            better="lower" if suffix == ".gap" else self.metric.better,
+            method=interval.method if interval else None,
+            note=note,
+        )

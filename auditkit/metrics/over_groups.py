@@ -1,0 +1,182 @@
+"""The gap between groups and the worst group: extremes, so judged on simultaneous bands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from auditkit import statistics
+from auditkit.metrics.columns import Grouping
+from auditkit.metrics.estimators import Estimator
+from auditkit.statistics import GroupReplicates, Interval
+
+__all__ = ["MAXIMUM_GROUPS", "Extreme", "GroupComparison"]
+
+MAXIMUM_GROUPS = 100
+"""Extremes are not measured over more groups than this: a band over all pairs says nothing."""
+
+# A group whose statistic is undefined in a larger share of the draws has no band.
+_MOST_UNDEFINED = 0.05
+_MOST_NAMED = 8
+
+
+@dataclass(frozen=True)
+class Extreme:
+    """A gap or a worst group: NaN where it is not measurable, and ``note`` then says why."""
+
+    value: float
+    interval: Interval | None
+    n: int
+    note: str | None
+
+
+@dataclass(frozen=True)
+class _Eligible:
+    """The groups that are large enough and have a value."""
+
+    names: tuple[str, ...]
+    values: npt.NDArray[np.float64]
+    grouping: Grouping
+    n: int
+    note: str | None
+
+
+class GroupComparison:
+    """One statistic over the groups of one grouping.
+
+    Parameters
+    ----------
+    estimator
+        The statistic.
+    grouping
+        The groups.
+    minimum_group
+        Groups with fewer examples are left out, and named.
+    confidence
+        Two-sided confidence of intervals.
+    draws
+        Bootstrap draws.
+    rng
+        Source of the draws; gap and worst group rest on the same ones, so that they agree.
+    """
+
+    def __init__(
+        self,
+        estimator: Estimator,
+        grouping: Grouping,
+        *,
+        minimum_group: int,
+        confidence: float,
+        draws: int,
+        rng: np.random.Generator,
+    ) -> None:
+        self._estimator = estimator
+        self._grouping = grouping
+        self._minimum_group = minimum_group
+        self._confidence = confidence
+        self._draws = draws
+        self._rng = rng
+
+    def gap(self) -> Extreme:
+        """Return the largest value minus the smallest."""
+        if self._not_measurable:
+            return self._refusal
+        values, names = self._eligible.values, self._eligible.names
+        low, high = self._estimator.bounds
+        interval = statistics.max_t_gap(
+            values, self._replicates, self._confidence, (0.0, high - low)
+        )
+        said = f"highest in '{names[values.argmax()]}', lowest in '{names[values.argmin()]}'"
+        return self._extreme(float(np.ptp(values)), interval, said)
+
+    def worst(self, better: Literal["higher", "lower"]) -> Extreme:
+        """Return the value of the group that is worst off."""
+        if self._not_measurable:
+            return self._refusal
+        values, names = self._eligible.values, self._eligible.names
+        lowest = better == "higher"
+        position = int(values.argmin() if lowest else values.argmax())
+        interval = statistics.max_t_worst(
+            values,
+            self._replicates,
+            self._confidence,
+            lowest_is_worst=lowest,
+            bounds=self._estimator.bounds,
+        )
+        return self._extreme(float(values[position]), interval, f"worst in '{names[position]}'")
+
+    @cached_property
+    def _eligible(self) -> _Eligible:
+        kept: list[int] = []
+        values: list[float] = []
+        small: list[str] = []
+        undefined: list[str] = []
+        total = 0
+        for group, slice_ in enumerate(self._grouping.slices):
+            rows = self._grouping.rows(group)
+            if not len(rows):
+                continue
+            shown = " and ".join(slice_.values())
+            estimate = self._estimator.value(rows)
+            if len(rows) < self._minimum_group or estimate.n == 0:
+                small.append(f"'{shown}' ({len(rows)})")
+            elif not np.isfinite(estimate.value):
+                undefined.append(f"'{shown}' ({estimate.note or 'not defined'})")
+            else:
+                kept.append(group)
+                values.append(estimate.value)
+                total += estimate.n
+        notes = []
+        if small:
+            notes.append(f"left out, fewer than {self._minimum_group} examples: {_listing(small)}")
+        if undefined:
+            notes.append(f"left out, not measurable: {_listing(undefined)}")
+        grouping = self._grouping.only(kept)
+        names = tuple(" and ".join(slice_.values()) for slice_ in grouping.slices)
+        return _Eligible(names, np.array(values), grouping, total, "; ".join(notes) or None)
+
+    @cached_property
+    def _replicates(self) -> GroupReplicates:
+        return self._estimator.replicates(self._eligible.grouping, self._draws, self._rng)
+
+    @cached_property
+    def _not_measurable(self) -> str | None:
+        names = self._eligible.names
+        if len(names) < 2:
+            return f"needs two groups of at least {self._minimum_group} examples"
+        if len(names) > MAXIMUM_GROUPS:
+            return f"more than {MAXIMUM_GROUPS} groups"
+        drawn = len(self._replicates.replicates)
+        unstable = np.asarray(self._replicates.undefined) > _MOST_UNDEFINED * drawn
+        if unstable.any():
+            shown = _listing([f"'{names[group]}'" for group in np.flatnonzero(unstable)])
+            return (
+                f"undefined in more than {_MOST_UNDEFINED:.0%} of {drawn} bootstrap draws for "
+                f"{shown}; more examples are needed there"
+            )
+        return None
+
+    @property
+    def _refusal(self) -> Extreme:
+        note = "; ".join(filter(None, (self._not_measurable, self._eligible.note)))
+        return Extreme(float("nan"), None, self._eligible.n, note)
+
+    def _extreme(self, value: float, interval: Interval, said: str) -> Extreme:
+        undefined = int(np.sum(self._replicates.undefined))
+        lost = (
+            f"undefined in {undefined} of {self._replicates.replicates.size} replicates"
+            if undefined
+            else None
+        )
+        note = "; ".join(filter(None, (said, self._eligible.note, lost)))
+        return Extreme(value, interval, self._eligible.n, note)
+
+
+def _listing(items: Sequence[str]) -> str:
+    shown = ", ".join(items[:_MOST_NAMED])
+    return shown if len(items) <= _MOST_NAMED else f"{shown} and {len(items) - _MOST_NAMED} more"

@@ -1,0 +1,405 @@
+"""Everything about one run, as it lies in ``record.json``.
+
+A record is enough to judge, compare and render a run: nothing here needs the model, the
+data or a plugin. A record written by a newer schema is refused; see :func:`read_record`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from auditkit.errors import RecordError
+
+__all__ = [
+    "RECORD_NAME",
+    "SCHEMA",
+    "CheckRecord",
+    "DataRecord",
+    "EngineRecord",
+    "Environment",
+    "Measurement",
+    "ModelRecord",
+    "PartRecord",
+    "Record",
+    "SuiteRecord",
+    "TableRecord",
+    "Verdict",
+    "VerdictStatus",
+    "read_record",
+    "write_atomically",
+    "write_record",
+]
+
+SCHEMA: Literal["auditkit/record/1"] = "auditkit/record/1"
+RECORD_NAME = "record.json"
+
+Better: TypeAlias = Literal["higher", "lower", "none"]
+VerdictStatus: TypeAlias = Literal["pass", "fail", "inconclusive", "missing"]
+
+
+class _Part(BaseModel):
+    """Frozen, and refuses what it does not know: a record is not a place for extras."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Measurement(_Part):
+    """One number: a metric on a slice of the data, with its interval."""
+
+    metric: str
+    """Name of the metric without its check, such as ``f1_macro`` or ``accuracy.gap``."""
+    slice: dict[str, str] = Field(default_factory=dict)
+    """What part of the evidence: ``{}`` overall, ``{"gender": "female"}`` for a value."""
+    value: float | None
+    """The point value; null where it is not measurable, and ``note`` then says why."""
+    low: float | None = None
+    """Lower end of the interval."""
+    high: float | None = None
+    """Upper end of the interval."""
+    confidence: float = 0.95
+    """Two-sided confidence of the interval."""
+    n: int
+    """Examples it rests on."""
+    better: Better = "none"
+    """Whether a higher or a lower value is better."""
+    method: str | None = None
+    """How the interval was made, such as ``Wilson``."""
+    note: str | None = None
+    """What a reader must know: left-out groups, undefined draws, why there is no value."""
+
+
+class TableRecord(_Part):
+    """Figures that are drawn rather than judged: a confusion matrix, points of a curve."""
+
+    name: str
+    """What it is: ``confusion_matrix``, ``roc_curve``, ``precision_recall_curve``."""
+    columns: list[str]
+    """Names of the columns."""
+    rows: list[list[str | float | int | None]]
+    """The rows, each as long as ``columns``."""
+    note: str | None = None
+    """What was left out or thinned, if anything."""
+
+
+class PartRecord(_Part):
+    """One file of evidence."""
+
+    file: str
+    """Path below the run folder, with forward slashes."""
+    digest: str
+    """SHA-256 of the file's bytes."""
+    rows: int
+    """Rows in it."""
+
+
+class CheckRecord(_Part):
+    """One check: what it ran, how it ended, what was measured."""
+
+    name: str
+    """Name in the suite."""
+    evaluator: str
+    """Name of the evaluator."""
+    evaluator_version: str
+    """Its version."""
+    source_digest: str
+    """SHA-256 of the evaluator's source file."""
+    params: dict[str, Any]
+    """Its settings, defaults filled in."""
+    minimum_group: int
+    """Groups with fewer examples are left out of gaps and worst groups."""
+    data: str
+    """Which of ``Record.data`` it examined, by the first 8 digits of the fingerprint."""
+    status: Literal["ok", "error", "skipped"]
+    """How it ended. Only ``ok`` has measurements."""
+    error: str | None = None
+    """Why, where it is not ``ok``."""
+    seconds: float
+    """Wall time of collecting and measuring; differs between runs."""
+    resumed_parts: int = 0
+    """Parts found finished and reused; differs between runs."""
+    evidence: list[PartRecord] = Field(default_factory=list)
+    """Files it rests on. A check that needs no rows of its own rests on the predictions."""
+    metrics: list[dict[str, Any]] = Field(default_factory=list)
+    """The declared metrics, enough to measure again without the evaluator."""
+    measurements: list[Measurement] = Field(default_factory=list)
+    """What was measured."""
+    tables: list[TableRecord] = Field(default_factory=list)
+    """What is drawn."""
+
+
+class ModelRecord(_Part):
+    """The checkpoint that was audited."""
+
+    source: str
+    """Folder or hub id as the user gave it."""
+    revision: str | None = None
+    """Revision on the hub."""
+    digest: str
+    """SHA-256 of the weights."""
+    tokenizer_digest: str
+    """SHA-256 of the tokenizer and its limits."""
+    architecture: str
+    """Class of the network."""
+    task: str
+    """What it does, such as ``text-classification``."""
+    labels: list[str]
+    """Its labels, in the order of the logits."""
+    multi_label: bool
+    """Whether several labels may hold at once."""
+    parameters: int
+    """Number of weights."""
+    size_on_disk: int
+    """Bytes of the weight files."""
+    stored_dtype: str
+    """Dtype in the files."""
+    dtype: str
+    """Dtype it ran in."""
+    device: str
+    """Device it ran on."""
+    device_name: str
+    """The processor's or accelerator's name."""
+    max_length: int
+    """Tokens an input may have."""
+
+
+class DataRecord(_Part):
+    """A data set that was examined."""
+
+    id: str
+    """First 8 digits of the fingerprint; the folder of its predictions carries it."""
+    source: str
+    """Path or hub id as the user gave it."""
+    revision: str | None = None
+    """Revision on the hub."""
+    split: str | None = None
+    """Split that was read."""
+    fingerprint: str
+    """SHA-256 over the content of all columns that are used."""
+    rows: int
+    """Examples examined."""
+    rows_total: int
+    """Examples in the source; more than ``rows`` where a limit was set."""
+    columns: dict[str, str]
+    """Which column of the source served as what."""
+    label_counts: dict[str, int]
+    """Examples per label."""
+    groups: dict[str, dict[str, int]] = Field(default_factory=dict)
+    """Examples per value, for each group column."""
+    unknown_groups: dict[str, int] = Field(default_factory=dict)
+    """Examples without a value, for each group column."""
+    truncated: int | None = None
+    """Examples cut at the model's maximum length; null if the predictions were not collected."""
+    notes: list[str] = Field(default_factory=list)
+    """What a reader should know of the data."""
+    evidence: list[PartRecord] = Field(default_factory=list)
+    """The files of predictions."""
+
+
+class SuiteRecord(_Part):
+    """The suite as it was run."""
+
+    name: str
+    """Its name."""
+    source: str
+    """Its file or name as the user gave it."""
+    digest: str
+    """SHA-256 over its content; layout and comments do not count."""
+    content: dict[str, Any]
+    """Its content, with overrides from the command line in place."""
+    positive: str | None = None
+    """The label that rates and areas are about, as the model spells it."""
+
+
+class EngineRecord(_Part):
+    """What was asked of the model and what it cost. Differs between runs that resume."""
+
+    queries: int
+    unique: int
+    cache_hits: int
+    batches: int
+    tokens: int
+    padding: int
+    filler_rows: int
+    filler_tokens: int = 0
+    truncated: int
+    device_seconds: float
+    halvings: int
+    shapes: dict[str, int]
+
+
+class Environment(_Part):
+    """Where it ran."""
+
+    auditkit: str
+    """Version of auditkit."""
+    python: str
+    """Version of Python."""
+    platform: str
+    """Operating system and machine."""
+    packages: dict[str, str]
+    """Versions of the libraries that were used."""
+    commit: str | None = None
+    """Commit of the git checkout it ran in, with ``-dirty`` where files were changed."""
+    seed: int
+    """The run's seed."""
+    draws: int
+    """Bootstrap draws behind an interval."""
+    threads: int
+    """Threads torch used."""
+
+
+class Verdict(_Part):
+    """What became of a requirement."""
+
+    requirement: str
+    """The requirement's id."""
+    text: str
+    """The requirement in plain words."""
+    status: VerdictStatus
+    """``pass``, ``fail``, ``inconclusive`` or ``missing``."""
+    metric: str
+    """``check.metric``."""
+    slice: dict[str, str] = Field(default_factory=dict)
+    """The slice it is about."""
+    min: float | None = None
+    """Lowest value allowed."""
+    max: float | None = None
+    """Highest value allowed."""
+    bound: Literal["interval", "point"] = "interval"
+    """Whether the interval or the point value is judged."""
+    confidence: float
+    """Confidence it is judged at."""
+    value: float | None = None
+    """The measured value."""
+    low: float | None = None
+    """Lower end of the interval at ``confidence``."""
+    high: float | None = None
+    """Upper end of the interval at ``confidence``."""
+    n: int | None = None
+    """Examples it rests on."""
+    why: str
+    """The reason in one sentence."""
+    settling_n: int | None = None
+    """About how many examples would settle it, where it is inconclusive."""
+    line: int | None = None
+    """Line of the suite file."""
+
+
+class Record(_Part):
+    """One run."""
+
+    schema_: Literal["auditkit/record/1"] = Field(default=SCHEMA, alias="schema")
+    """Version of this layout."""
+    id: str
+    """Digest over suite, model, data, seed and limits: equal for equal audits."""
+    created: str
+    """When the run ended, UTC, ISO 8601."""
+    partial: list[str] = Field(default_factory=list)
+    """Why this is not for release (a limit, checks left out); empty for a full run."""
+    suite: SuiteRecord
+    """What was asked."""
+    model: ModelRecord
+    """What was examined."""
+    data: list[DataRecord]
+    """On what."""
+    checks: list[CheckRecord]
+    """Along which dimensions."""
+    verdicts: list[Verdict]
+    """What became of the requirements."""
+    engine: EngineRecord
+    """Cost."""
+    environment: Environment
+    """Where."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True
+    )
+
+    def check(self, name: str) -> CheckRecord | None:
+        """Return the check called ``name``, or None."""
+        return next((check for check in self.checks if check.name == name), None)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write ``content`` so that ``path`` holds the old bytes or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_record(record: Record, folder: Path) -> Path:
+    """Write ``record.json`` into ``folder`` and return its path."""
+    path = folder / RECORD_NAME
+    content = json.dumps(
+        record.model_dump(mode="json", by_alias=True), ensure_ascii=False, indent=1
+    )
+    write_atomically(path, content.encode() + b"\n")
+    return path
+
+
+def read_record(run: str | Path) -> Record:
+    """Read the record of a run.
+
+    Parameters
+    ----------
+    run
+        The run's folder, or its ``record.json``.
+
+    Raises
+    ------
+    RecordError
+        If there is none, it is damaged, or a newer auditkit wrote it.
+    """
+    path = Path(run)
+    if path.is_dir():
+        path = path / RECORD_NAME
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise RecordError(
+            "there is no run here",
+            file=run,
+            hint="Name a folder that `auditkit run` wrote; an interrupted run has no "
+            "record.json yet: give its `auditkit run` command again to finish it",
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordError(f"cannot be read: {error}", file=path) from None
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise RecordError(
+            f"is damaged: {error.msg}",
+            file=path,
+            line=error.lineno,
+            hint="Run the audit again: finished evidence is reused",
+        ) from None
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if schema != SCHEMA:
+        newer = isinstance(schema, str) and schema.startswith("auditkit/record/")
+        raise RecordError(
+            f"has schema {schema!r}, this auditkit reads {SCHEMA!r}",
+            file=path,
+            hint="Upgrade auditkit" if newer else "Name a folder that `auditkit run` wrote",
+        )
+    try:
+        return Record.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise RecordError(
+            f"is damaged at {place}: {first['msg']}",
+            file=path,
+            hint="Run the audit again: finished evidence is reused",
+        ) from None
