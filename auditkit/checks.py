@@ -1,0 +1,110 @@
+"""A suite's checks made ready: evaluators loaded, settings and requirements validated.
+
+All of this happens before a model is loaded, so that a typing error costs seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from auditkit.errors import PluginError, UsageError, did_you_mean
+from auditkit.evaluators.base import Collector, Evaluator, Task
+from auditkit.metrics import Metric
+from auditkit.plugins import load_evaluator, source_digest
+from auditkit.requirements import hold_requirement
+from auditkit.suite import DataConfig, Requirement, Suite
+
+__all__ = ["Check", "prepare_checks"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One evaluator with its settings, as a suite names it."""
+
+    name: str
+    evaluator: Evaluator
+    metrics: tuple[Metric, ...]
+    data: DataConfig
+    minimum_group: int
+    digest: str
+    """SHA-256 of the evaluator's source."""
+    skipped: str | None
+    """Why it is not run, or None."""
+
+    @property
+    def collector(self) -> Collector | None:
+        """The evaluator if it collects rows of its own, else None."""
+        return self.evaluator if isinstance(self.evaluator, Collector) else None
+
+
+def prepare_checks(suite: Suite, only: Collection[str] = ()) -> list[Check]:
+    """Load and validate the evaluators of a suite, and hold its requirements against them.
+
+    Parameters
+    ----------
+    suite
+        The suite.
+    only
+        Names of the checks to run; all by default.
+
+    Raises
+    ------
+    SuiteError
+        If an evaluator, a setting or a requirement does not fit; with file and line.
+    UsageError
+        If ``only`` names a check that is not in the suite.
+    """
+    names = list(suite.checks)
+    for name in only:
+        if name not in names:
+            raise UsageError(
+                f"--only names '{name}', which the suite does not have",
+                hint=did_you_mean(name, names),
+            )
+    checks = [_prepare(suite, name, skipped=bool(only) and name not in only) for name in names]
+    for index, requirement in enumerate(suite.requirements):
+        _hold(suite, index, requirement, checks)
+    return checks
+
+
+def _prepare(suite: Suite, name: str, *, skipped: bool) -> Check:
+    config = suite.checks[name]
+    try:
+        kind = load_evaluator(config.evaluator)
+    except PluginError as error:
+        raise suite.error(
+            ("checks", name), f"check '{name}': {error.message}", error.hint
+        ) from error
+    data = config.data or suite.data
+    task = Task.of(pairs=data.pair is not None, multi_label=suite.multi_label)
+    if task not in kind.tasks:
+        examines = ", ".join(sorted(kind.tasks))
+        raise suite.error(
+            ("checks", name),
+            f"check '{name}': the evaluator '{kind.name}' does not examine {task}",
+            f"It examines {examines}; take the check out of this suite",
+        )
+    evaluator = kind(suite.parse_params(name, kind.Params))
+    metrics = tuple(evaluator.metrics())
+    repeated = {one.name for one in metrics if sum(one.name == two.name for two in metrics) > 1}
+    if repeated:
+        raise PluginError(f"the evaluator '{kind.name}' declares '{min(repeated)}' twice")
+    return Check(
+        name=name,
+        evaluator=evaluator,
+        metrics=metrics,
+        data=data,
+        minimum_group=config.minimum_group,
+        digest=source_digest(kind),
+        skipped="not named by --only" if skipped else None,
+    )
+
+
+def _hold(suite: Suite, index: int, requirement: Requirement, checks: Sequence[Check]) -> None:
+    """Refuse a requirement on a metric or slice that its check can never have."""
+    check = next(one for one in checks if one.name == requirement.check)
+    try:
+        hold_requirement(requirement, check.metrics, check.data.groups)
+    except UsageError as error:
+        raise suite.error(("requirements", index), error.message, error.hint) from None

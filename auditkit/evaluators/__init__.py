@@ -1,0 +1,1 @@
+"""Evaluators: one file a dimension, all behind the contract of :mod:`auditkit.evaluators.base`."""

@@ -1,0 +1,142 @@
+"""The contract of an evaluator: code that examines a model along one dimension.
+
+An evaluator declares metrics. One that needs more than the model's predictions on the data
+also collects rows of evidence, shard by shard; it never measures: values, intervals, slices
+and gaps follow from its declarations.
+"""
+
+from __future__ import annotations
+
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from auditkit.inference.base import Engine
+from auditkit.metrics import Metric, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from auditkit.data import Examples
+
+__all__ = ["ALL_TASKS", "Collector", "Context", "Evaluator", "NoParams", "Params", "Task"]
+
+
+class Task(StrEnum):
+    """What kind of inputs and labels a model and its data have."""
+
+    TEXT = "texts with one label"
+    TEXT_MULTI_LABEL = "texts with several labels"
+    PAIR = "pairs of texts with one label"
+    PAIR_MULTI_LABEL = "pairs of texts with several labels"
+
+    @classmethod
+    def of(cls, *, pairs: bool, multi_label: bool) -> Task:
+        """Return the task of data with these properties."""
+        if pairs:
+            return cls.PAIR_MULTI_LABEL if multi_label else cls.PAIR
+        return cls.TEXT_MULTI_LABEL if multi_label else cls.TEXT
+
+
+ALL_TASKS = frozenset(Task)
+
+
+class Params(BaseModel):
+    """Base of an evaluator's settings: unknown keys are refused, values are not coerced."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class NoParams(Params):
+    """For an evaluator without settings."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What an evaluator may use while it collects one shard."""
+
+    engine: Engine
+    """Answers every question about the model."""
+    labels: tuple[str, ...]
+    """The model's labels, in the order of the logits."""
+    positive: str | None
+    """The label that rates are about, where the suite names one."""
+    predictions: pa.Table
+    """Rows of the predictions of this shard, in the shard's order: label, prediction, …"""
+    check: str
+    """The check's name."""
+    seed: int
+    """The run's seed; use :meth:`rng`."""
+
+    def rng(self, example_id: str) -> np.random.Generator:
+        """Return the generator of one example.
+
+        It depends on the run's seed, the check's name and the example's id alone, so that
+        results do not depend on order, threads or the size of shards.
+        """
+        return np.random.default_rng(
+            [self.seed, zlib.crc32(self.check.encode()), *example_id.encode()]
+        )
+
+
+class Evaluator(ABC):
+    """Examines a model through its predictions on the data, which the harness collects.
+
+    Parameters
+    ----------
+    params
+        Validated settings, an instance of the class's ``Params``.
+    """
+
+    name: ClassVar[str]
+    """Name in suites, such as ``performance``."""
+    version: ClassVar[str]
+    """Changes whenever the same inputs give other evidence or metrics."""
+    tasks: ClassVar[frozenset[Task]] = ALL_TASKS
+    """What it can examine; a suite that asks for anything else is refused before the run."""
+    volatile: ClassVar[bool] = False
+    """Whether its evidence may differ between two runs, as timings do."""
+    Params: ClassVar[type[BaseModel]] = NoParams
+    """Its settings; validated before any model is loaded."""
+
+    def __init__(self, params: BaseModel) -> None:
+        self.params = params
+
+    @abstractmethod
+    def metrics(self) -> Sequence[Metric]:
+        """Return what is to be measured. Names are unique within the evaluator."""
+
+    def tables(self) -> Sequence[Table]:
+        """Return what is to be drawn."""
+        return ()
+
+
+class Collector(Evaluator):
+    """An evaluator that collects rows of its own."""
+
+    shard_size: ClassVar[int] = 4096
+    """Examples in one part: thousands for one pass, a few for a search."""
+
+    def select(self, data: Examples, context: Context) -> Examples:
+        """Choose examples from the whole data before it is cut into shards; all by default."""
+        return data
+
+    def queries(self, examples: int) -> int:
+        """About how many questions ``examples`` cost, for an estimate before the run."""
+        return examples
+
+    @abstractmethod
+    def collect(self, shard: Examples, context: Context) -> pd.DataFrame | pa.Table:
+        """Return the rows of one shard.
+
+        May be called for several shards at the same time and in any order. The first column is
+        ``example_id``, and rows are sorted by it; an example may have any number of rows.
+        Group columns are joined by the harness.
+        """

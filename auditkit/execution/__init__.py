@@ -1,0 +1,1 @@
+"""How shards become parts: one small protocol, one file a way of running them."""

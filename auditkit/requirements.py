@@ -1,0 +1,279 @@
+"""Requirements against measurements: what passes, what fails, what cannot be said. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from auditkit.errors import UsageError, did_you_mean
+from auditkit.record import CheckRecord, Measurement, Verdict, VerdictStatus
+
+if TYPE_CHECKING:
+    from auditkit.metrics.declare import Metric
+    from auditkit.suite import Requirement
+
+__all__ = ["Outcome", "Remeasure", "hold_requirement", "judge", "outcome"]
+
+Remeasure: TypeAlias = Callable[[CheckRecord, str, Mapping[str, str], float], Measurement | None]
+"""Measures ``(check, metric, slice, confidence)`` again from evidence."""
+
+OutcomeStatus: TypeAlias = Literal["pass", "fail", "inconclusive", "missing", "error", "none"]
+
+
+def hold_requirement(
+    requirement: Requirement, metrics: Sequence[Metric], groups: Sequence[str]
+) -> None:
+    """Refuse a requirement that cannot follow from ``metrics`` over data with ``groups``.
+
+    Raises
+    ------
+    UsageError
+        If the metric is not declared, or ``where`` names what does not cut it.
+    """
+    name = requirement.metric.partition(".")[2]
+    base, _, suffix = name.partition(".")
+    metric = next((one for one in metrics if one.name == base), None)
+    known = [
+        one.name + end
+        for one in metrics
+        for end in ("", ".gap", ".worst")
+        if not end or (groups and one.better != "none")
+    ]
+    if metric is None or name not in known:
+        hint = did_you_mean(name, known)
+        if metric is not None and suffix in ("gap", "worst") and not groups:
+            hint = "Name group columns in data.groups: a gap is between groups"
+        raise UsageError(f"check '{requirement.check}' has no metric '{name}'", hint=hint)
+    needed = [*metric.slice_by, *(["label"] if metric.per_label else [])]
+    pairs = [f"{a}*{b}" for i, a in enumerate(groups) for b in groups[i + 1 :]]
+    if suffix:
+        needed.append("group")
+    for key in needed:
+        if key not in requirement.where:
+            where = f"'{requirement.metric}' is measured by {key}"
+            raise UsageError(where, hint=f"Add {key} to 'where'")
+    for key, value in requirement.where.items():
+        if key == "group" and suffix:
+            if value not in [*groups, *pairs]:
+                raise UsageError(
+                    f"there is no group column '{value}'",
+                    hint=did_you_mean(value, [*groups, *pairs]),
+                )
+        elif key not in needed and (suffix or key not in groups):
+            allowed = [*needed, *([] if suffix else groups)]
+            raise UsageError(
+                f"'{requirement.metric}' is not measured by '{key}'",
+                hint=did_you_mean(key, allowed),
+            )
+    values = [key for key in requirement.where if key in groups]
+    if len(values) > 2:
+        raise UsageError(
+            f"intersections are of two group columns, {len(values)} are named",
+            hint="Name at most two group columns in 'where'",
+        )
+
+
+def judge(
+    requirements: Sequence[Requirement], checks: Sequence[CheckRecord], remeasure: Remeasure
+) -> list[Verdict]:
+    """Return the verdict on each requirement, in their order.
+
+    A requirement is judged at the near end of the two-sided interval: ``min`` passes where the
+    lower end reaches it, fails where even the upper end does not, and is inconclusive between.
+
+    Parameters
+    ----------
+    requirements
+        What is required.
+    checks
+        The checks of a run.
+    remeasure
+        Called where a requirement asks for another confidence than was measured at.
+    """
+    by_name = {check.name: check for check in checks}
+    return [_judge_one(requirement, by_name, remeasure) for requirement in requirements]
+
+
+def _judge_one(
+    requirement: Requirement, checks: dict[str, CheckRecord], remeasure: Remeasure
+) -> Verdict:
+    check_name, _, metric = requirement.metric.partition(".")
+    check = checks.get(check_name)
+    if check is None:
+        return _verdict(requirement, None, "missing", f"no check '{check_name}' in this run")
+    if check.status != "ok":
+        ended = "is in error" if check.status == "error" else "was skipped"
+        return _verdict(
+            requirement, None, "missing", f"check '{check_name}' {ended}: {check.error}"
+        )
+    found = next(
+        (
+            one
+            for one in check.measurements
+            if one.metric == metric and one.slice == requirement.where
+        ),
+        None,
+    )
+    if found is None:
+        return _verdict(requirement, None, "missing", _not_found(check, metric, requirement.where))
+    if found.confidence != requirement.confidence and found.value is not None:
+        found = remeasure(check, metric, requirement.where, requirement.confidence)
+        if found is None:
+            why = f"its interval at {requirement.confidence:g} cannot be measured from this run"
+            return _verdict(requirement, None, "missing", why)
+    status, why, settling = _weigh(requirement, found)
+    return _verdict(requirement, found, status, why, settling)
+
+
+def _not_found(check: CheckRecord, metric: str, where: Mapping[str, str]) -> str:
+    slices = [one.slice for one in check.measurements if one.metric == metric]
+    if not slices:
+        return f"check '{check.name}' measured no '{metric}'"
+    wanted = ", ".join(f"{key}={value}" for key, value in where.items())
+    alike = [slice_ for slice_ in slices if set(slice_) == set(where)]
+    shown = [", ".join(f"{key}={value}" for key, value in one.items()) for one in alike[:8]]
+    has = f"; there are {'; '.join(shown)}" if shown else ""
+    return f"'{metric}' was not measured for {wanted or 'all examples together'}{has}"
+
+
+def _weigh(requirement: Requirement, found: Measurement) -> tuple[VerdictStatus, str, int | None]:
+    """Return status, reason, and about how many examples would settle what is inconclusive."""
+    if found.value is None:
+        return "missing", f"not measurable: {found.note or 'no value'}", None
+    if found.n < requirement.min_n:
+        few = f"it rests on {found.n:,} examples, {requirement.min_n:,} are required"
+        return "inconclusive", few, None
+    if requirement.bound == "point":
+        low, high = found.value, found.value
+        judged = f"the point value {_show(found.value)}"
+    elif found.low is None or found.high is None:
+        why = f"no interval could be made: {found.note or 'too few examples'}"
+        return "inconclusive", why, None
+    else:
+        low, high = found.low, found.high
+        judged = f"{found.confidence * 100:g}% interval {_show(low)} to {_show(high)}"
+    lower, upper = requirement.min, requirement.max
+    if lower is not None and high < lower:
+        return "fail", f"{judged} breaks the minimum of {lower:g}", None
+    if upper is not None and low > upper:
+        return "fail", f"{judged} breaks the maximum of {upper:g}", None
+    crossed = [
+        (word, bound)
+        for word, bound, crosses in (
+            ("minimum", lower, lower is not None and low < lower),
+            ("maximum", upper, upper is not None and high > upper),
+        )
+        if bound is not None and crosses
+    ]
+    if not crossed:
+        kept = " and ".join(
+            f"the {word} of {bound:g}"
+            for word, bound in (("minimum", lower), ("maximum", upper))
+            if bound is not None
+        )
+        return "pass", f"{judged} keeps {kept}", None
+    across = " and ".join(f"the {word} of {bound:g}" for word, bound in crossed)
+    needed = _settling(found.value, low, high, [bound for _, bound in crossed], found.n)
+    advice = (
+        f"; about {needed:,} examples would settle it, there are {found.n:,}"
+        if needed
+        else "; the value lies on the bound, no number of examples would settle it"
+    )
+    return "inconclusive", f"{judged} reaches across {across}{advice}", needed
+
+
+def _settling(value: float, low: float, high: float, bounds: Sequence[float], n: int) -> int | None:
+    from auditkit.statistics import settling_n
+
+    needed = [settling_n(value, low, high, bound, n) for bound in bounds]
+    known = [one for one in needed if one is not None]
+    return max(known) if len(known) == len(needed) else None
+
+
+def _show(value: float) -> str:
+    return f"{value:.4g}"
+
+
+def _verdict(
+    requirement: Requirement,
+    found: Measurement | None,
+    status: VerdictStatus,
+    why: str,
+    settling: int | None = None,
+) -> Verdict:
+    return Verdict(
+        requirement=requirement.id,
+        text=requirement.describe(),
+        status=status,
+        metric=requirement.metric,
+        slice=dict(requirement.where),
+        min=requirement.min,
+        max=requirement.max,
+        bound=requirement.bound,
+        confidence=requirement.confidence,
+        value=found.value if found else None,
+        low=found.low if found else None,
+        high=found.high if found else None,
+        n=found.n if found else None,
+        why=why,
+        settling_n=settling,
+        line=requirement.line,
+    )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run comes to."""
+
+    status: OutcomeStatus
+    """The gravest thing that happened; ``none`` where nothing was judged."""
+    exit_code: int
+    """0, 1 (a requirement failed) or 3 (not all could be said)."""
+    sentence: str
+    """Why, in one or two sentences."""
+
+
+def outcome(verdicts: Sequence[Verdict], checks: Sequence[CheckRecord]) -> Outcome:
+    """Return what verdicts and checks come to together.
+
+    Fails closed: a check that is in error or was skipped keeps the exit code from being 0 even
+    if no requirement speaks of it.
+    """
+    counts = {
+        status: sum(verdict.status == status for verdict in verdicts)
+        for status in ("pass", "fail", "inconclusive", "missing")
+    }
+    errors = [check.name for check in checks if check.status == "error"]
+    skipped = [check.name for check in checks if check.status == "skipped"]
+    total = len(verdicts)
+    said = [
+        f"{counts[status]} {word}"
+        for status, word in (
+            ("fail", "failed"),
+            ("inconclusive", "inconclusive"),
+            ("missing", "could not be judged"),
+            ("pass", "passed"),
+        )
+        if counts[status]
+    ]
+    if total:
+        sentence = f"Of {total} requirement{'s' * (total > 1)}: {', '.join(said)}."
+    else:
+        sentence = "Nothing was judged: the suite states no requirements."
+    if errors:
+        sentence += f" In error: {', '.join(errors)}."
+    if skipped:
+        sentence += f" Skipped: {', '.join(skipped)}."
+    status: OutcomeStatus
+    if counts["fail"]:
+        return Outcome("fail", 1, sentence)
+    if errors:
+        status = "error"
+    elif counts["missing"] or skipped:
+        status = "missing"
+    elif counts["inconclusive"]:
+        status = "inconclusive"
+    else:
+        return Outcome("pass" if total else "none", 0, sentence)
+    return Outcome(status, 3, sentence)

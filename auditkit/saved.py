@@ -1,0 +1,101 @@
+"""What can be asked of a saved run: verdicts, also on other requirements.
+
+Needs the run's folder alone: neither the model, nor the data, nor any evaluator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auditkit.metrics.declare import metric_from_dict
+from auditkit.record import CheckRecord, Measurement, PartRecord, Record, Verdict
+from auditkit.requirements import hold_requirement, judge
+
+if TYPE_CHECKING:
+    from auditkit.metrics.measure import Settings
+    from auditkit.suite import Requirement
+
+__all__ = ["evidence_of", "judge_run", "requirements_of", "settings_of"]
+
+
+def judge_run(record: Record, folder: Path, requirements: Sequence[Requirement]) -> list[Verdict]:
+    """Return the verdicts on ``requirements``.
+
+    Intervals at a confidence the record does not hold are measured from the evidence.
+
+    Raises
+    ------
+    RecordError
+        If evidence is needed and cannot be read.
+    """
+
+    def remeasure(
+        check: CheckRecord, metric: str, slice_: Mapping[str, str], confidence: float
+    ) -> Measurement | None:
+        from auditkit.evidence import open_evidence
+        from auditkit.metrics.measure import measure_one
+
+        return measure_one(
+            open_evidence(folder, evidence_of(record, check)),
+            [metric_from_dict(one) for one in check.metrics],
+            settings_of(record, check, confidence),
+            metric,
+            slice_,
+        )
+
+    return judge(requirements, record.checks, remeasure)
+
+
+def requirements_of(record: Record, file: Path | None = None) -> tuple[Requirement, ...]:
+    """Return the requirements of a run's suite, or those of ``file``.
+
+    Raises
+    ------
+    SuiteError
+        If ``file`` cannot be read, or asks for what the run's checks do not measure.
+    """
+    from auditkit.errors import SuiteError, UsageError
+    from auditkit.suite import Requirement, load_requirements
+
+    if file is None:
+        return tuple(
+            Requirement.model_validate(one) for one in record.suite.content["requirements"]
+        )
+    checks = {check.name: check for check in record.checks}
+    requirements = load_requirements(file, list(checks))
+    for requirement in requirements:
+        check = checks[requirement.check]
+        metrics = [metric_from_dict(one) for one in check.metrics]
+        data = next(data for data in record.data if data.id == check.data)
+        try:
+            hold_requirement(requirement, metrics, tuple(data.groups))
+        except UsageError as error:
+            raise SuiteError(
+                error.message, file=file, line=requirement.line, hint=error.hint
+            ) from None
+    return requirements
+
+
+def evidence_of(record: Record, check: CheckRecord) -> list[PartRecord]:
+    """Return the parts a check rests on: its own, or the predictions on its data."""
+    if check.evidence:
+        return check.evidence
+    return next(data.evidence for data in record.data if data.id == check.data)
+
+
+def settings_of(record: Record, check: CheckRecord, confidence: float) -> Settings:
+    """Return the settings a check was measured with, at another confidence."""
+    from auditkit.metrics.measure import Settings
+
+    data = next(data for data in record.data if data.id == check.data)
+    return Settings(
+        labels=tuple(record.model.labels),
+        groups=tuple(data.groups),
+        positive=record.suite.positive,
+        minimum_group=check.minimum_group,
+        confidence=confidence,
+        draws=record.environment.draws,
+        seed=record.environment.seed,
+    )
