@@ -1,0 +1,50 @@
+# Two commands set everything up on a fresh machine: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Tests and the demo run in one process on few cores: threads are set on purpose.
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: demo test test-data check lint format bench clean
+
+demo: $(VENV)/.core
+	$(BIN)/auditkit demo
+
+test: $(VENV)/.dev chromium check
+	$(BIN)/python -m pytest
+
+# The tests that need the real data sets and checkpoints; they must be there.
+test-data: $(VENV)/.dev
+	AUDITKIT_REQUIRE_DATA=1 $(BIN)/python -m pytest -m shared_data
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(VENV)/.core: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@ $(VENV)/.core
+
+# Browser tests need Chromium. Where it cannot be installed they skip, saying so.
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		(apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium) >/dev/null 2>&1 || \
+		echo "Chromium could not be installed: browser tests will skip"; \
+	else echo "Chromium is not installed: browser tests will skip"; fi
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,147 @@
+"""What a person at a terminal, or a log of CI, sees."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from auditkit.record import Record, Verdict
+from auditkit.requirements import Outcome, outcome
+
+__all__ = ["BarProgress", "PlainProgress", "print_run", "print_verdicts", "progress"]
+
+_COLOURS = {
+    "pass": "green",
+    "fail": "bold red",
+    "inconclusive": "yellow",
+    "missing": "yellow",
+    "error": "bold red",
+    "none": "default",
+}
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+def progress() -> BarProgress | PlainProgress:
+    """Return a progress bar on a terminal and plain lines elsewhere; both go to stderr."""
+    console = Console(stderr=True)
+    return BarProgress(console) if console.is_terminal else PlainProgress()
+
+
+class BarProgress:
+    """A bar with the time left."""
+
+    def __init__(self, console: Console) -> None:
+        self._bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task: TaskID | None = None
+
+    def start(self, stage: str, total: int, done: int = 0) -> None:
+        """Show a bar for ``stage``."""
+        self._bars.start()
+        self._task = self._bars.add_task(escape(stage), total=total, completed=done)
+
+    def advance(self, steps: int) -> None:
+        """Move the bar."""
+        if self._task is not None:
+            self._bars.advance(self._task, steps)
+
+    def finish(self) -> None:
+        """Leave the bar as it is and go on below."""
+        self._bars.stop()
+
+    def say(self, message: str) -> None:
+        """Print a line."""
+        self._bars.console.print(escape(message), style="dim", highlight=False, soft_wrap=True)
+
+
+class PlainProgress:
+    """A line now and then, for logs."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+        self._total = 0
+        self._done = 0
+        self._last = 0.0
+
+    def start(self, stage: str, total: int, done: int = 0) -> None:
+        """Print the beginning of a stage."""
+        self._stage, self._total, self._done = stage, total, done
+        self._last = time.monotonic()
+        found = f", {done:,} already done" if done else ""
+        self.say(f"{stage}: {total:,} examples{found}")
+
+    def advance(self, steps: int) -> None:
+        """Print how far it is, not too often."""
+        self._done += steps
+        now = time.monotonic()
+        if now - self._last >= _SECONDS_BETWEEN_LINES and self._done < self._total:
+            self._last = now
+            self.say(f"{self._stage}: {self._done:,} of {self._total:,}")
+
+    def finish(self) -> None:
+        """Print the end of a stage."""
+        self.say(f"{self._stage}: done")
+
+    def say(self, message: str) -> None:
+        """Print a line."""
+        print(message, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def print_verdicts(verdicts: Sequence[Verdict], result: Outcome, partial: Sequence[str]) -> None:
+    """Print a line for each verdict, the reason under each that is not a pass, and the outcome."""
+    console = Console(highlight=False, soft_wrap=True)
+    for verdict in verdicts:
+        colour = _COLOURS[verdict.status]
+        console.print(f"[{colour}]{verdict.status.upper():<13}[/]{escape(verdict.text)}")
+        console.print(f"{'':<13}{escape(verdict.why)}", style="dim")
+    console.print(f"[{_COLOURS[result.status]}]{escape(result.sentence)}[/]")
+    for reason in partial:
+        console.print(f"[yellow]Partial, not for release:[/] {escape(reason)}")
+
+
+def print_run(record: Record, folder: Path) -> None:
+    """Print the headline figures of a run, its verdicts, and where the card is."""
+    console = Console(highlight=False, soft_wrap=True)
+    for check in record.checks:
+        if check.status != "ok":
+            console.print(
+                f"[{_COLOURS['error']}]{escape(check.name)}: {check.status}[/] "
+                f"{escape(check.error or '')}"
+            )
+            continue
+        table = Table(title=escape(check.name), title_justify="left", box=None, pad_edge=False)
+        for heading in ("metric", "value", "interval", "n"):
+            table.add_column(heading, justify="left" if heading == "metric" else "right")
+        for one in check.measurements:
+            if one.slice:
+                continue
+            value = "not measurable" if one.value is None else f"{one.value:.4f}"
+            ends = "" if one.low is None or one.high is None else f"{one.low:.4f}–{one.high:.4f}"
+            table.add_row(escape(one.metric), value, ends, f"{one.n:,}")
+        console.print(table)
+        console.print()
+    result = outcome(record.verdicts, record.checks)
+    print_verdicts(record.verdicts, result, record.partial)
+    console.print(f"Card: {escape(str(folder / 'card.html'))}")
