@@ -1,0 +1,89 @@
+"""The demonstration: two small checkpoints, a plain look at their errors, and two audits."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from auditkit.audit import Options, run_audit
+from auditkit.demo.checkpoints import DemoFiles, build
+from auditkit.progress import Progress
+from auditkit.requirements import outcome
+from auditkit.suite import load_suite
+from auditkit.terminal import print_verdicts
+
+__all__ = ["plain_accuracies", "run_demo"]
+
+
+def run_demo(folder: Path, progress: Progress) -> int:
+    """Train both checkpoints below ``folder``, show the defect by hand, audit both.
+
+    Returns
+    -------
+    int
+        0: the demonstration is about the verdicts it prints, not about passing.
+    """
+    made = build(folder, progress=progress.say)
+    _show_by_hand(made)
+    with as_file(files("auditkit.demo") / "suite.yaml") as path:
+        suite = load_suite(path).replace_data(path=str(made.data))
+    cards = []
+    for name, checkpoint in (("clean", made.clean), ("defect", made.defect)):
+        run = run_audit(
+            suite, str(checkpoint), Options(output=folder / "runs" / name), progress=progress
+        )
+        print(f"\nThe audit of '{name}'")  # noqa: T201
+        record = run.record
+        print_verdicts(record.verdicts, outcome(record.verdicts, record.checks), record.partial)
+        cards.append(run.folder / "card.html")
+    print("\nCards to open in a browser")  # noqa: T201
+    for card in cards:
+        print(f"  {card}")  # noqa: T201
+    return 0
+
+
+def _show_by_hand(made: DemoFiles) -> None:
+    """Print accuracies by gender from a plain loop, before any audit."""
+    rows = [json.loads(line) for line in made.data.read_text(encoding="utf-8").splitlines()]
+    print("Accuracy by gender, from a plain loop over the predictions")  # noqa: T201
+    print(f"  {'checkpoint':<12}{'all':>8}{'female':>8}{'male':>8}")  # noqa: T201
+    for name, checkpoint in (("clean", made.clean), ("defect", made.defect)):
+        shares = plain_accuracies(checkpoint, rows)
+        figures = "".join(f"{shares[key]:>8.3f}" for key in ("all", "female", "male"))
+        print(f"  {name:<12}{figures}")  # noqa: T201
+
+
+def plain_accuracies(checkpoint: Path, rows: Sequence[dict[str, str]]) -> dict[str, float]:
+    """Return accuracy over all messages and by gender, with transformers and scikit-learn alone.
+
+    Parameters
+    ----------
+    checkpoint
+        A folder with a model and its tokenizer.
+    rows
+        Messages with ``text``, ``label`` and ``gender``.
+    """
+    import torch
+    from sklearn.metrics import accuracy_score
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+    model = AutoModelForSequenceClassification.from_pretrained(checkpoint).eval()
+    predicted: list[str] = []
+    with torch.inference_mode():
+        for start in range(0, len(rows), 64):
+            texts = [row["text"] for row in rows[start : start + 64]]
+            inputs = tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
+            codes = model(**inputs).logits.argmax(dim=1).tolist()
+            predicted.extend(model.config.id2label[code] for code in codes)
+    labels = [row["label"] for row in rows]
+    shares = {"all": float(accuracy_score(labels, predicted))}
+    for gender in Counter(row["gender"] for row in rows):
+        chosen = [index for index, row in enumerate(rows) if row["gender"] == gender]
+        shares[gender] = float(
+            accuracy_score([labels[i] for i in chosen], [predicted[i] for i in chosen])
+        )
+    return shares
