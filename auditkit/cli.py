@@ -15,6 +15,8 @@ from auditkit.errors import AuditkitError, UsageError
 
 __all__ = ["app", "main"]
 
+_INTERRUPTED = 130
+
 app = typer.Typer(
     name="auditkit",
     help="Audit a fine-tuned text classifier before it is deployed.",
@@ -41,13 +43,12 @@ def _run(arguments: list[str]) -> int:
     """Run one command; every error becomes a message and an exit code."""
     try:
         result = app(args=arguments, prog_name="auditkit", standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        code = result if isinstance(result, int) else 0
     except AuditkitError as error:
         print(f"auditkit: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        print("auditkit: interrupted; the same command goes on from here", file=sys.stderr)  # noqa: T201
-        return 130
+        code = _INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has gone; that is not an error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -61,6 +62,9 @@ def _run(arguments: list[str]) -> int:
         traceback.print_exc()
         print(f"auditkit {__version__}: internal error, please report it", file=sys.stderr)  # noqa: T201
         return 4
+    if code == _INTERRUPTED:  # some versions of typer turn Ctrl-C into this exit code themselves
+        print("auditkit: interrupted; the same command goes on from here", file=sys.stderr)  # noqa: T201
+    return code
 
 
 def _version(wanted: bool) -> None:

@@ -21,9 +21,9 @@ import pytest
 from auditkit.data import Examples, load_examples
 from auditkit.errors import DataError, UsageError
 from auditkit.suite import DataConfig
+from tests.real import real
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-SHARED = Path(os.environ.get("AUDITKIT_TEST_DATA", REPOSITORY.parent / "shared")) / "data"
 MODEL = ["negative", "positive"]
 
 ROWS = [
@@ -634,6 +634,7 @@ def test_two_runs_at_once(tmp_path) -> None:
     code = f"""
 from auditkit.data import load_examples
 from auditkit.suite import DataConfig
+from tests.real import real
 examples = load_examples(
     DataConfig(path={str(file)!r}), model_labels={MODEL!r}, multi_label=False, limit=None, seed=0,
     offline=True,
@@ -661,6 +662,7 @@ def test_memory_stays_small(tmp_path) -> None:
 import threading
 from auditkit.data import load_examples
 from auditkit.suite import DataConfig
+from tests.real import real
 
 def anonymous():  # MiB of this process that are no pages of a mapped file
     with open("/proc/self/status") as status:
@@ -693,16 +695,11 @@ print(len(examples), round(peak - before))
 
 # --- real data ------------------------------------------------------------------------------
 
-needs_shared = pytest.mark.skipif(
-    not SHARED.is_dir(), reason="the shared data sets are not beside the repository"
-)
-
 
 @pytest.mark.shared_data
-@needs_shared
 def test_sst2() -> None:
-    examples = load(SHARED / "sst2" / "dev.tsv", text="sentence")
-    lines = (SHARED / "sst2" / "dev.tsv").read_text(encoding="utf-8").split("\n")[1:-1]
+    examples = load(real("data/sst2/dev.tsv"), text="sentence")
+    lines = (real("data/sst2/dev.tsv")).read_text(encoding="utf-8").split("\n")[1:-1]
     expected = [line.split("\t") for line in lines]
     assert len(examples) == 872
     assert examples.inputs() == [text for text, _ in expected]
@@ -711,9 +708,9 @@ def test_sst2() -> None:
 
 
 @pytest.mark.shared_data
-@needs_shared
+@pytest.mark.shared_data
 def test_hatexplain_with_groups_and_rationales() -> None:
-    file = SHARED / "hatexplain" / "audit_test.jsonl.gz"
+    file = real("data/hatexplain/audit_test.jsonl.gz")
     labels = ["hatespeech", "normal", "offensive"]
     examples = load(file, id="id", groups=["targets"], rationale="rationale", model=labels)
     with gzip.open(file, "rt", encoding="utf-8") as stream:
@@ -730,11 +727,11 @@ def test_hatexplain_with_groups_and_rationales() -> None:
 
 
 @pytest.mark.shared_data
-@needs_shared
+@pytest.mark.shared_data
 def test_tnews_with_a_map_of_labels() -> None:
-    lines = (SHARED / "tnews" / "labels.json").read_text(encoding="utf-8").splitlines()
+    lines = (real("data/tnews/labels.json")).read_text(encoding="utf-8").splitlines()
     mapping = {row["label"]: row["label_desc"] for row in map(json.loads, lines)}
-    file, model = SHARED / "tnews" / "dev.json.gz", sorted(mapping.values())
+    file, model = real("data/tnews/dev.json.gz"), sorted(mapping.values())
     examples = load(file, text="sentence", labels=mapping, model=model)
     by_name = load(file, text="sentence", label="label_desc", model=model)
     assert len(examples) == 10_000

@@ -1,0 +1,5 @@
+"""``python -m auditkit`` is the installed command."""
+
+from auditkit.cli import main
+
+main()

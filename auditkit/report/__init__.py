@@ -1,0 +1,1 @@
+"""Pages and summaries, made from a saved record alone: no model, no data, no plugin."""

@@ -1,0 +1,166 @@
+"""What a card is made of: prose, facts, lists, tables and figures, in sections.
+
+The builders fill these with plain text; only the templates know HTML, and escape all of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+__all__ = [
+    "OPEN_ROWS",
+    "SHOWN_ROWS",
+    "Block",
+    "Cell",
+    "Column",
+    "Fact",
+    "Facts",
+    "Figure",
+    "Ids",
+    "Items",
+    "Prose",
+    "Row",
+    "Section",
+    "Table",
+    "cut_rows",
+]
+
+OPEN_ROWS = 25
+"""Tables with more rows are folded."""
+SHOWN_ROWS = 200
+"""Tables show at most so many rows; the record has the rest."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell: its text, and smaller words below it.
+
+    ``kind`` says how it is set: ``status`` takes a verdict's status as its text, ``figure`` a
+    drawing, ``absent`` words in the place of a number.
+    """
+
+    text: str = ""
+    small: str = ""
+    kind: Literal["text", "number", "absent", "code", "status", "figure"] = "text"
+    figure: Markup | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """Head of a column."""
+
+    title: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; the first cell of each row heads it. ``ids`` name the rows, if given."""
+
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    note: str = ""
+    folded: bool = False
+    ids: Sequence[str] = ()
+    kind: Literal["table"] = "table"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing, what it says, and the same figures as a table where none stands open."""
+
+    svg: Markup
+    caption: str
+    table: Table | None = None
+    kind: Literal["figure"] = "figure"
+
+
+@dataclass(frozen=True)
+class Row:
+    """Tables and figures side by side where there is room."""
+
+    parts: Sequence[Table | Figure]
+    kind: Literal["row"] = "row"
+
+
+@dataclass(frozen=True)
+class Prose:
+    """A paragraph; a ``lead`` one is set larger."""
+
+    text: str
+    lead: bool = False
+    kind: Literal["prose"] = "prose"
+
+
+@dataclass(frozen=True)
+class Items:
+    """A list; each item a text with an optional term before it."""
+
+    items: Sequence[tuple[str, str]]
+    kind: Literal["items"] = "items"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A term and what it is; ``absent`` where nobody said."""
+
+    term: str
+    text: str
+    kind: Literal["text", "code", "absent"] = "text"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Terms and what they are; folded under ``summary`` where it is given."""
+
+    facts: Sequence[Fact]
+    summary: str = ""
+    kind: Literal["facts"] = "facts"
+
+
+Block: TypeAlias = Table | Figure | Row | Prose | Items | Facts
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, what is below it, and sections below that."""
+
+    id: str
+    title: str
+    blocks: Sequence[Block]
+    sections: Sequence[Section] = ()
+
+
+@dataclass
+class Ids:
+    """Gives out ids that are unique on a page."""
+
+    _taken: set[str] = field(default_factory=set)
+
+    def new(self, text: str) -> str:
+        """Return an id made of the Latin letters and digits of ``text``.
+
+        >>> ids = Ids()
+        >>> ids.new("By gender"), ids.new("by <gender>"), ids.new("性别")
+        ('by-gender', 'by-gender-2', 'part')
+        """
+        base = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60] or "part"
+        name, copy = base, 2
+        while name in self._taken:
+            name, copy = f"{base}-{copy}", copy + 1
+        self._taken.add(name)
+        return name
+
+
+def cut_rows(total: int, shown: int, which: str = "first") -> str:
+    """Return the sentence that says which rows of a table are shown, empty if all are."""
+    if shown >= total:
+        return ""
+    return f"The {which} {shown:,} of {total:,} rows are shown; record.json holds all of them."

@@ -1,0 +1,60 @@
+"""The card: one HTML file that a reviewer reads, prints and signs.
+
+It needs nothing but itself: no script, no font, no image from elsewhere, and a policy in its
+head that forbids a browser to fetch any.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from auditkit.record import Record, write_atomically
+from auditkit.report.formats import clean
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = ["CARD_NAME", "render_card", "write_card"]
+
+CARD_NAME = "card.html"
+
+
+def render_card(record: Record) -> str:
+    """Return the card of a record as HTML.
+
+    Pure: the same record gives the same bytes, wherever it is rendered.
+    """
+    from auditkit.report.page import build_page
+    from auditkit.report.words import STATUS
+
+    template = _environment().get_template("card.html.j2")
+    return template.render(page=build_page(record), statuses=STATUS)
+
+
+def write_card(record: Record, folder: Path) -> Path:
+    """Write ``card.html`` into a run's folder and return its path."""
+    path = folder / CARD_NAME
+    write_atomically(path, render_card(record).encode())
+    return path
+
+
+@cache
+def _environment() -> Environment:
+    """Return the templates. Everything is escaped, whatever a template is called."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("auditkit.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_printable,
+    )
+
+
+def _printable(value: Any) -> Any:
+    """Return what a page may hold of a value: no control characters, wherever they come from."""
+    return clean(value) if type(value) is str else value

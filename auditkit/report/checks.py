@@ -1,0 +1,284 @@
+"""One check of a record as a section of the card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from auditkit.record import CheckRecord, DataRecord, Measurement
+from auditkit.report.blocks import (
+    Block,
+    Fact,
+    Facts,
+    Figure,
+    Ids,
+    Prose,
+    Row,
+    Section,
+    Table,
+)
+from auditkit.report.formats import number, plural, quoted, shorten
+from auditkit.report.measured import (
+    Arranged,
+    Mark,
+    arrange,
+    by_priority,
+    interval_figure,
+    listing,
+    pivot,
+)
+from auditkit.report.tables import table_sections
+from auditkit.report.words import DIMENSIONS, key_title, reading, term
+
+__all__ = ["check_section"]
+
+_MAIN_METRICS = 4
+_CLASS_PANELS = 3
+_GROUP_PANELS = 2
+
+
+def check_section(check: CheckRecord, data: DataRecord | None, ids: Ids) -> Section:
+    """Return everything the card says of a check: readings, figures, slices, how it was run."""
+    dimension, _, meaning = DIMENSIONS.get(check.evaluator, "").partition(": ")
+    title = dimension or check.evaluator
+    if check.name != check.evaluator:
+        title = f"{title} ({shorten(check.name)})"
+    section_id = ids.new(f"check {check.name}")
+    if check.status != "ok":
+        ended = "did not finish" if check.status == "error" else "was skipped"
+        why = shorten(check.error or "no reason was recorded", 600)
+        blocks: list[Block] = [
+            Prose(f"This check {ended}: {why}", lead=True),
+            Prose("Nothing it was meant to show has been shown. It does not count as passed."),
+            _how(check),
+        ]
+        return Section(section_id, title, blocks)
+    arranged = arrange(check.measurements, data.groups if data else ())
+    sections = [
+        *_overall(arranged, ids),
+        *_by_class(arranged, ids),
+        *table_sections(check.tables, ids),
+        *_groups(check, data, arranged, ids),
+        *_crossed(arranged, ids),
+        *_other(arranged, ids),
+    ]
+    lead = [Prose(f"{meaning.capitalize()}.")] if meaning else []
+    if not check.measurements:
+        lead.append(Prose("This check ran and measured nothing."))
+    return Section(section_id, title, [*lead, _how(check)], sections)
+
+
+def _how(check: CheckRecord) -> Facts:
+    """Return what a repeat of the check would need to know."""
+    rows = sum(part.rows for part in check.evidence)
+    evidence = (
+        f"{plural(rows, 'row')} in {plural(len(check.evidence), 'file')}"
+        if check.evidence
+        else "the predictions"
+    )
+    settings = [
+        Fact(key, shorten(json.dumps(value, ensure_ascii=False, default=str), 300), "code")
+        for key, value in check.params.items()
+    ]
+    facts = [
+        Fact("Evaluator", f"{check.evaluator} {check.evaluator_version}"),
+        Fact("Source of the evaluator", check.source_digest, "code"),
+        Fact("Data", check.data, "code"),
+        Fact("Smallest group compared", plural(check.minimum_group, "example")),
+        Fact("Evidence", evidence),
+        Fact("Time", f"{number(check.seconds, 1)} seconds"),
+    ]
+    return Facts([*facts, *settings], summary="How this check was run")
+
+
+def _overall(arranged: Arranged, ids: Ids) -> Iterator[Section]:
+    """Yield the measurements over all examples, the first few of them read out."""
+    if not arranged.overall:
+        return
+    by_name = {one.metric: one for one in arranged.overall}
+    readings = [said for name in by_priority(arranged.overall) if (said := reading(by_name[name]))]
+    blocks: list[Block] = [Prose(said, lead=not place) for place, said in enumerate(readings[:3])]
+    identity = ids.new("overall")
+    figure = interval_figure(
+        [Mark(term(one.metric).title, one) for one in arranged.overall],
+        prefix=identity,
+        title="Scores from 0 to 1, higher is better",
+    )
+    blocks.append(_beside(listing(arranged.overall, "Measured over all examples"), figure))
+    yield Section(identity, "Overall", blocks)
+
+
+def _by_class(arranged: Arranged, ids: Ids) -> Iterator[Section]:
+    """Yield the measurements of each class, the weakest of them read out."""
+    measured = arranged.by_class
+    if not measured:
+        return
+    metrics = by_priority(measured)
+    blocks: list[Block] = []
+    for metric, words in (
+        ("recall", "The class found least often"),
+        ("precision", "The class whose finds are least often right"),
+    ):
+        known = [one for one in measured if one.metric == metric and one.value is not None]
+        if len(known) > 1:
+            worst = min(known, key=lambda one: one.value or 0.0)
+            said = reading(worst) or ""
+            blocks.append(Prose(f"{words} is {quoted(worst.slice['label'])}. {said}"))
+    identity = ids.new("by class")
+    shown = metrics[:_CLASS_PANELS]
+    figure = interval_figure(
+        [
+            Mark(one.slice["label"], one, term(metric).title)
+            for metric in shown
+            for one in measured
+            if one.metric == metric
+        ],
+        prefix=identity,
+        title=f"{_series([term(metric).title for metric in shown])} of each class",
+    )
+    blocks.append(_beside(pivot(measured, metrics, "Measured for each class"), figure))
+    yield Section(identity, "By class", blocks)
+
+
+def _groups(
+    check: CheckRecord, data: DataRecord | None, arranged: Arranged, ids: Ids
+) -> Iterator[Section]:
+    """Yield one section for each group column: reading, figure, tables."""
+    for column in dict.fromkeys([*arranged.groups, *arranged.group_classes]):
+        measured = arranged.groups[column]
+        summaries = arranged.summaries.pop(column, [])
+        sizes = data.groups.get(column, {}) if data else {}
+        metrics = by_priority(measured)
+        identity = ids.new(f"by {column}")
+        blocks: list[Block] = list(_group_readings(check, column, measured, summaries))
+        small = {value: n for value, n in sizes.items() if n < check.minimum_group}
+        if small:
+            named = ", ".join(f"{quoted(value, 40)} ({n})" for value, n in [*small.items()][:8])
+            more = f" and {len(small) - 8} more" if len(small) > 8 else ""
+            blocks.append(
+                Prose(
+                    f"Left out of gaps and worst groups, with fewer than {check.minimum_group} "
+                    f"examples: {named}{more}."
+                )
+            )
+        shown = metrics[:_GROUP_PANELS]
+        figure = interval_figure(
+            [
+                Mark(one.slice[column], one, term(metric).title)
+                for metric in shown
+                for one in measured
+                if one.metric == metric
+            ],
+            prefix=identity,
+            title=f"{_series([term(metric).title for metric in shown])} by {column}",
+            overall=arranged.overall,
+        )
+        main, rest = metrics[:_MAIN_METRICS], metrics[_MAIN_METRICS:]
+        if measured:
+            table = pivot(measured, main, f"Measured for each value of {column}")
+            blocks.append(_beside(table, figure))
+        if summaries:
+            blocks.append(listing(summaries, f"Gaps and worst groups over {column}"))
+        if rest:
+            blocks.append(pivot(measured, rest, f"Further metrics by {column}", folded=True))
+        classes = arranged.group_classes[column]
+        if classes:
+            caption = f"Classes within each value of {column}"
+            blocks.append(pivot(classes, by_priority(classes), caption, folded=True))
+        yield Section(identity, f"By {column}", blocks)
+
+
+def _group_readings(
+    check: CheckRecord,
+    column: str,
+    measured: Sequence[Measurement],
+    summaries: Sequence[Measurement],
+) -> Iterator[Prose]:
+    """Yield a sentence on the gap a reader asks for first, or on why there is none."""
+    gaps = {
+        one.metric.removesuffix(".gap"): one for one in summaries if one.metric.endswith(".gap")
+    }
+    metric = next((name for name in by_priority(measured) if name in gaps), None)
+    if metric is None:
+        return
+    gap, title = gaps[metric], term(metric).title
+    if gap.value is None:
+        why = gap.note or "no reason was recorded"
+        yield Prose(f"How far {title} differs over {column} is not measurable: {why}.", lead=True)
+        return
+    values = [
+        (one.value, one.slice[column])
+        for one in measured
+        if one.metric == metric and one.value is not None and one.n >= check.minimum_group
+    ]
+    said = f"a gap of {number(gap.value)}"
+    if gap.low is not None and gap.high is not None:
+        between = f"between {number(gap.low)} and {number(gap.high)}"
+        said += f"; with {gap.confidence * 100:g}% confidence {between}"
+    said += "."
+    # Extremes are named only where they explain the gap: it may rest on fewer groups.
+    if len(values) > 1 and abs(max(values)[0] - min(values)[0] - gap.value) < 1e-9:
+        (high, top), (low, bottom) = max(values), min(values)
+        said = (
+            f"{title} is highest for {quoted(top)} ({number(high)}) and lowest for "
+            f"{quoted(bottom)} ({number(low)}): {said}"
+        )
+    else:
+        said = f"{title} over {column} shows {said}"
+    if gap.low is not None and gap.low <= 0:
+        said += " There may be no gap at all: these examples cannot tell."
+    yield Prose(said, lead=True)
+    worst = next((one for one in summaries if one.metric == f"{metric}.worst"), None)
+    if worst is not None and worst.value is not None and worst.low is not None:
+        # The band holds for all groups at once, so its near end speaks for every one of them.
+        end = worst.high if worst.better == "lower" else worst.low
+        if end is not None:
+            side = "above" if worst.better == "lower" else "below"
+            yield Prose(
+                f"With {worst.confidence * 100:g}% confidence no group's {title} is {side} "
+                f"{number(end)}."
+            )
+
+
+def _crossed(arranged: Arranged, ids: Ids) -> Iterator[Section]:
+    """Yield one section for each crossing of group columns."""
+    for keys, measured in arranged.crossed.items():
+        name = " × ".join(keys)
+        summaries = arranged.summaries.pop("*".join(keys), [])
+        metrics = by_priority(measured)
+        blocks: list[Block] = []
+        if summaries:
+            blocks.append(listing(summaries, f"Gaps and worst groups over {name}"))
+        caption = f"Intersections of {name}"
+        blocks.append(pivot(measured, metrics[:_MAIN_METRICS], caption, folded=True))
+        yield Section(ids.new(f"intersections {name}"), f"Intersections: {name}", blocks)
+
+
+def _other(arranged: Arranged, ids: Ids) -> Iterator[Section]:
+    """Yield what no other section has taken, as plain tables."""
+    for name, summaries in arranged.summaries.items():
+        title = f"Gaps over {name}"
+        yield Section(ids.new(title), title, [listing(summaries, title)])
+    for keys, measured in arranged.other.items():
+        title = f"By {_series([key_title(key) for key in keys])}"
+        table = pivot(measured, by_priority(measured), f"Measured {title.lower()}")
+        yield Section(ids.new(title), title, [table])
+
+
+def _beside(table: Table, figure: Figure | None) -> Block:
+    """Return a table with its figure; a folded one goes below, into the figure's own fold."""
+    if figure is None:
+        return table
+    if table.folded:
+        return replace(figure, table=table)
+    return Row([table, figure])
+
+
+def _series(names: Sequence[str]) -> str:
+    """Return names as in running text.
+
+    >>> _series(["Recall"]), _series(["Recall", "Precision", "F1"])
+    ('Recall', 'Recall, Precision and F1')
+    """
+    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)

@@ -1,0 +1,194 @@
+"""Numbers, dates and texts as a reader sees them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+__all__ = [
+    "bounds",
+    "bytes_on_disk",
+    "clean",
+    "count",
+    "digits_that_tell",
+    "interval",
+    "large",
+    "moment",
+    "number",
+    "percent",
+    "plural",
+    "quoted",
+    "shorten",
+]
+
+MINUS = "\N{MINUS SIGN}"
+
+# Control characters and lone surrogates are not allowed in XML and mean nothing to a reader;
+# directional overrides would let a value reorder the words around it.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066\u2067\ud800-\udfff\ufffe\uffff]"
+)
+_ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
+
+
+def clean(text: str) -> str:
+    """Return ``text`` with characters that cannot or must not be shown replaced by U+FFFD."""
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def shorten(text: str, limit: int = 120) -> str:
+    """Return somebody's ``text`` cut to ``limit`` characters, the cut shown by an ellipsis.
+
+    >>> shorten("a label", 20), shorten("abcdef", 4)
+    ('a label', 'abc…')
+    """
+    text = text.replace(_ISOLATE, "").replace(_END_ISOLATE, "")
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def quoted(text: str, limit: int = 60) -> str:
+    """Return somebody's ``text`` in quotation marks, set apart from the sentence around it.
+
+    A label written from right to left would otherwise take the next word along.
+    """
+    return f"“{_ISOLATE}{shorten(text, limit)}{_END_ISOLATE}”"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Return a measured value: ``digits`` decimals below 10, fewer above, never a false zero.
+
+    >>> number(0.91234), number(-0.02), number(1234.5), number(0.000042), number(12.3456)
+    ('0.912', '−0.020', '1,234', '0.000042', '12.35')
+    """
+    magnitude = abs(value)
+    if magnitude >= 1000:
+        text = f"{magnitude:,.0f}"
+    elif magnitude >= 10:
+        text = f"{magnitude:.{max(digits - 1, 0)}f}"
+    elif 0 < magnitude < 0.5 * 10**-digits:
+        text = f"{magnitude:.2g}" if magnitude < 1e-6 else f"{magnitude:.7f}".rstrip("0")
+    else:
+        text = f"{magnitude:.{digits}f}"
+    return MINUS + text if value < 0 else text
+
+
+def interval(low: float | None, high: float | None, digits: int = 3) -> str:
+    """Return the ends of an interval, or an empty text where there is none.
+
+    >>> interval(0.897, 0.925), interval(-0.1, 0.2), interval(None, None)
+    ('0.897 to 0.925', '−0.100 to 0.200', '')
+    """
+    if low is None or high is None:
+        return ""
+    return f"{number(low, digits)} to {number(high, digits)}"
+
+
+def bounds(minimum: float | None, maximum: float | None, digits: int = 3) -> str:
+    """Return what a requirement allows, without zeros that say nothing.
+
+    >>> bounds(0.85, None), bounds(None, 0.1), bounds(0.2, 0.4), bounds(10, None)
+    ('at least 0.85', 'at most 0.1', '0.2 to 0.4', 'at least 10')
+    """
+
+    def plain(value: float) -> str:
+        text = number(value, digits)
+        return text.rstrip("0").rstrip(".") if "." in text else text
+
+    if minimum is not None and maximum is not None:
+        return f"{plain(minimum)} to {plain(maximum)}"
+    if minimum is not None:
+        return f"at least {plain(minimum)}"
+    return f"at most {plain(maximum)}" if maximum is not None else ""
+
+
+def digits_that_tell(values: Iterable[float | None], limits: Sequence[float | None]) -> int:
+    """Return how many decimals keep every value visibly apart from every limit it misses.
+
+    A value of 0.84996 against a limit of 0.85 must not read "0.850, fail".
+
+    >>> digits_that_tell([0.91, 0.84996], [0.85, None])
+    5
+    """
+    found = [value for value in values if value is not None]
+    for digits in range(3, 8):
+        if all(
+            value == limit or number(value, digits) != number(limit, digits)
+            for value in found
+            for limit in limits
+            if limit is not None
+        ):
+            return digits
+    return 8
+
+
+def count(value: int) -> str:
+    """Return a whole number with separators.
+
+    >>> count(1600)
+    '1,600'
+    """
+    return f"{value:,}"
+
+
+def plural(value: int, one: str, many: str | None = None) -> str:
+    """Return a count and its noun.
+
+    >>> plural(1, "check"), plural(2, "class", "classes")
+    ('1 check', '2 classes')
+    """
+    return f"{count(value)} {one if value == 1 else many or one + 's'}"
+
+
+def percent(part: float, whole: float) -> str:
+    """Return a share in percent; where there is no whole, a dash.
+
+    >>> percent(1, 3), percent(1, 0), percent(3, 3), percent(1, 5000)
+    ('33%', '–', '100%', '<1%')
+    """
+    if not whole:
+        return "–"
+    share = 100 * part / whole
+    if 0 < share < 1:
+        return "<1%"
+    if 99 < share < 100:
+        return ">99%"
+    return f"{share:.0f}%"
+
+
+def large(value: float) -> str:
+    """Return a big count in words.
+
+    >>> large(22_713_986), large(1_500_000_000), large(950)
+    ('22.7 million', '1.5 billion', '950')
+    """
+    for size, name in ((1e9, "billion"), (1e6, "million")):
+        if value >= size:
+            return f"{value / size:.1f} {name}"
+    return f"{value:,.0f}"
+
+
+def bytes_on_disk(value: int) -> str:
+    """Return a size in decimal units.
+
+    >>> bytes_on_disk(90_868_376), bytes_on_disk(512)
+    ('90.9 MB', '512 bytes')
+    """
+    for size, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if value >= size:
+            return f"{value / size:.1f} {name}"
+    return f"{value} bytes"
+
+
+def moment(iso: str) -> str:
+    """Return an ISO 8601 time in UTC for a reader; as it is where it is not one.
+
+    >>> moment("2026-11-22T05:45:16+00:00"), moment("soon")
+    ('22 November 2026, 05:45 UTC', 'soon')
+    """
+    try:
+        time = datetime.fromisoformat(iso)
+    except ValueError:
+        return iso
+    time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    return f"{time.day} {time:%B %Y, %H:%M} UTC"

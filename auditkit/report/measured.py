@@ -1,0 +1,308 @@
+"""Measurements put in order: by kind of slice, as tables, as charts of intervals."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from auditkit.record import Measurement
+from auditkit.report.blocks import (
+    OPEN_ROWS,
+    SHOWN_ROWS,
+    Cell,
+    Column,
+    Figure,
+    Table,
+    cut_rows,
+)
+from auditkit.report.charts import Point, interval_chart
+from auditkit.report.formats import count, interval, number, shorten
+from auditkit.report.words import key_title, term
+
+__all__ = [
+    "Arranged",
+    "Mark",
+    "arrange",
+    "by_priority",
+    "interval_figure",
+    "listing",
+    "pivot",
+    "slice_text",
+    "whole_metrics",
+]
+
+_PRIORITY = (
+    "accuracy", "subset_accuracy", "f1_macro", "f1_micro", "roc_auc", "average_precision",
+    "balanced_accuracy", "f1", "recall", "precision",
+)  # fmt: skip
+_CHART_ROWS = 24
+
+
+@dataclass
+class Arranged:
+    """The measurements of a check by what slice they are about."""
+
+    overall: list[Measurement] = field(default_factory=list)
+    by_class: list[Measurement] = field(default_factory=list)
+    groups: dict[str, list[Measurement]] = field(default_factory=lambda: defaultdict(list))
+    """For each group column: its values."""
+    group_classes: dict[str, list[Measurement]] = field(default_factory=lambda: defaultdict(list))
+    """For each group column: its values, class by class."""
+    summaries: dict[str, list[Measurement]] = field(default_factory=lambda: defaultdict(list))
+    """Gaps and worst groups, for each column or crossing of columns."""
+    crossed: dict[tuple[str, ...], list[Measurement]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    """For each crossing of group columns: the intersections."""
+    other: dict[tuple[str, ...], list[Measurement]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    """Everything else, by the keys of its slice."""
+
+
+def arrange(measurements: Iterable[Measurement], columns: Iterable[str]) -> Arranged:
+    """Sort measurements by kind of slice; ``columns`` are the group columns of the data."""
+    known = set(columns)
+    arranged = Arranged()
+    for one in measurements:
+        keys = tuple(one.slice)
+        groups = tuple(key for key in keys if key in known)
+        if not keys:
+            arranged.overall.append(one)
+        elif keys == ("label",):
+            arranged.by_class.append(one)
+        elif keys == ("group",):
+            arranged.summaries[one.slice["group"]].append(one)
+        elif len(groups) == 1 and len(keys) == 1:
+            arranged.groups[groups[0]].append(one)
+        elif len(groups) == 1 and set(keys) == {groups[0], "label"}:
+            arranged.group_classes[groups[0]].append(one)
+        elif len(groups) == len(keys):
+            arranged.crossed[groups].append(one)
+        else:
+            arranged.other[keys].append(one)
+    return arranged
+
+
+def by_priority(measurements: Iterable[Measurement]) -> list[str]:
+    """Return the metrics of ``measurements``, those a reader asks for first in front."""
+    names = list(dict.fromkeys(one.metric for one in measurements if not term(one.metric).whole))
+    return sorted(names, key=lambda name: _PRIORITY.index(name) if name in _PRIORITY else 99)
+
+
+def whole_metrics(measurements: Iterable[Measurement]) -> list[str]:
+    """Return the metrics that count examples, which :func:`by_priority` leaves out."""
+    names = dict.fromkeys(one.metric for one in measurements)
+    return [name for name in names if term(name).whole]
+
+
+def slice_text(slice_: dict[str, str]) -> str:
+    """Return a slice in words.
+
+    >>> slice_text({"gender": "female", "region": "north"}), slice_text({})
+    ('gender = female, region = north', 'all examples')
+    """
+    return ", ".join(f"{key} = {shorten(value, 80)}" for key, value in slice_.items()) or (
+        "all examples"
+    )
+
+
+def value_cell(one: Measurement | None, *, tell_n: bool = False) -> Cell:
+    """Return the cell of a measurement: value and interval, or why there is none."""
+    if one is None:
+        return Cell("–", kind="absent")
+    if one.value is None:
+        return Cell("not measurable", shorten(one.note or "no reason given", 160), "absent")
+    if term(one.metric).whole:
+        return Cell(f"{one.value:,.0f}", kind="number")
+    small = [interval(one.low, one.high)]
+    if tell_n:
+        small.append(f"n = {count(one.n)}")
+    return Cell(number(one.value), "; ".join(part for part in small if part), "number")
+
+
+def listing(measurements: Sequence[Measurement], caption: str) -> Table:
+    """Return a table with one row a measurement: the metric in words, value, interval, n."""
+    rows = []
+    for one in measurements:
+        words = term(one.metric)
+        value = value_cell(one)
+        reason = value.small if one.value is None else ""
+        between = "" if one.value is None else interval(one.low, one.high)
+        # One table may hold several confidences; the usual one stands in the caption.
+        told = f"{one.confidence * 100:g}% confidence" if one.confidence != 0.95 else ""
+        note = shorten(one.note, 200) if one.note and one.value is not None else ""
+        rows.append(
+            (
+                Cell(words.title, ". ".join(part for part in (words.meaning, note) if part)),
+                Cell(value.text, reason, value.kind),
+                Cell(between or "–", told if between else "", "number" if between else "absent"),
+                Cell(count(one.n), kind="number"),
+            )
+        )
+    columns = [
+        Column("Metric"),
+        Column("Value", numeric=True),
+        Column("95% interval", numeric=True),
+        Column("Examples", numeric=True),
+    ]
+    return Table(caption, columns, rows)
+
+
+def pivot(
+    measurements: Sequence[Measurement],
+    metrics: Sequence[str],
+    caption: str,
+    *,
+    folded: bool = False,
+) -> Table:
+    """Return a table with one row a slice and one column a metric.
+
+    Where there are more rows than a page should hold, those that fare worst on the first
+    metric are shown, and the table says so. Where examples were counted as a metric (support),
+    that count stands in place of n; figures that rest on another number say so.
+    """
+    keys = tuple(dict.fromkeys(key for one in measurements for key in one.slice))
+    metrics = [*whole_metrics(measurements), *metrics]
+    slices: dict[tuple[str, ...], dict[str, Measurement]] = defaultdict(dict)
+    for one in measurements:
+        slices[tuple(one.slice.get(key, "") for key in keys)][one.metric] = one
+    order = list(slices)
+    if len(order) > SHOWN_ROWS:
+        judged = next((name for name in metrics if not term(name).whole), "")
+        order.sort(key=lambda values: _badness(slices[values].get(judged)))
+    counted = any(term(metric).whole for metric in metrics)
+    rows = []
+    for values in order[:SHOWN_ROWS]:
+        found = slices[values]
+        sizes = [one.n for name, one in found.items() if name in metrics]
+        wholes = [found[name].n for name in metrics if term(name).whole and name in found]
+        usual = max(wholes or sizes, default=0)
+        cells = [Cell(shorten(value) or "(empty)") for value in values]
+        if not counted:
+            cells.append(Cell(count(usual), kind="number"))
+        for metric in metrics:
+            here = found.get(metric)
+            cells.append(value_cell(here, tell_n=here is not None and here.n != usual))
+        rows.append(cells)
+    columns = [Column(key_title(key)) for key in keys]
+    if not counted:
+        columns.append(Column("Examples", numeric=True))
+    columns += [Column(term(metric).title, numeric=True) for metric in metrics]
+    return Table(
+        caption,
+        columns,
+        rows,
+        note=cut_rows(len(order), SHOWN_ROWS, "worst"),
+        folded=folded or len(order) > OPEN_ROWS,
+    )
+
+
+def _badness(one: Measurement | None) -> tuple[bool, float]:
+    """Return a key that sorts the worst value first and what has no value last."""
+    if one is None or one.value is None:
+        return (True, 0.0)
+    return (False, -one.value if one.better == "lower" else one.value)
+
+
+def _chartable(measurements: Sequence[Measurement]) -> set[str]:
+    """Return the metrics that may share one axis from 0 to 1 on which higher is better.
+
+    All of a metric's values or none: a row must not be left out for being odd.
+    """
+
+    def fits(one: Measurement) -> bool:
+        ends = [end for end in (one.value, one.low, one.high) if end is not None]
+        return one.better == "higher" and all(0 <= end <= 1 for end in ends)
+
+    odd = {one.metric for one in measurements if not fits(one)}
+    return {
+        one.metric
+        for one in measurements
+        if one.value is not None and one.metric not in odd and not term(one.metric).whole
+    }
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where a measurement is drawn: in which row of which panel."""
+
+    row: str
+    measurement: Measurement
+    panel: str = ""
+
+
+def interval_figure(
+    marks: Sequence[Mark],
+    *,
+    prefix: str,
+    title: str,
+    overall: Sequence[Measurement] = (),
+) -> Figure | None:
+    """Return dots with intervals, or None if nothing shares the axis from 0 to 1.
+
+    Where there are more rows than can be read, those lowest in the first panel are drawn, and
+    the caption says so.
+
+    Parameters
+    ----------
+    marks
+        What to draw. The panels are titles of metrics, or all empty for a single one.
+    prefix, title
+        Name for ids, and what is shown.
+    overall
+        Measurements over all examples, drawn as dashed lines in the panels of their metrics.
+    """
+    metrics = _chartable([mark.measurement for mark in marks])
+    wanted = [mark for mark in marks if mark.measurement.metric in metrics]
+    marks = [mark for mark in wanted if mark.measurement.value is not None]
+    if not marks:
+        return None
+    first = marks[0].panel
+    rows = list(dict.fromkeys(mark.row for mark in marks))
+    undrawn = len({mark.row for mark in wanted} - set(rows))
+    folded = f" Without a value, so not drawn: {undrawn}." if undrawn else ""
+    if len(rows) > _CHART_ROWS:
+        folded += (
+            f" Drawn are the {_CHART_ROWS} lowest of {len(rows)}; the table below has the others."
+        )
+        ranked = sorted((_value(mark), mark.row) for mark in marks if mark.panel == first)
+        rows = [row for _, row in ranked[:_CHART_ROWS]]
+        marks = sorted(
+            (mark for mark in marks if mark.row in set(rows)), key=lambda mark: rows.index(mark.row)
+        )
+    told = "; ".join(
+        f"{shorten(mark.row, 40)} {number(_value(mark))}"
+        for mark in marks[:12]
+        if mark.panel == first
+    )
+    reference = {
+        panel: one.value
+        for one in overall
+        if one.value is not None
+        for panel in {mark.panel for mark in marks if mark.measurement.metric == one.metric}
+    }
+    svg = interval_chart(
+        [
+            Point(
+                mark.row,
+                _value(mark),
+                mark.measurement.low,
+                mark.measurement.high,
+                mark.panel,
+            )
+            for mark in marks
+        ],
+        prefix=prefix,
+        title=title,
+        description=f"{first}: {told}" if first else told,
+        reference=reference,
+    )
+    dashed = " Dashed line: all examples together." if reference else ""
+    return Figure(svg, f"{title}. Dot: value; bar: interval.{dashed}{folded}")
+
+
+def _value(mark: Mark) -> float:
+    value = mark.measurement.value
+    return 0.0 if value is None else value

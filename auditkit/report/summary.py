@@ -1,0 +1,143 @@
+"""The summary: one screen of Markdown for a pull request or a job's page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from auditkit.record import Measurement, Record, write_atomically
+from auditkit.report.facts import repeat_command
+from auditkit.report.formats import (
+    bounds,
+    clean,
+    count,
+    digits_that_tell,
+    interval,
+    moment,
+    number,
+    shorten,
+)
+from auditkit.report.measured import by_priority
+from auditkit.report.page import not_measured, verdict_panel
+from auditkit.report.words import STATUS, reading, term
+
+__all__ = ["SUMMARY_NAME", "render_summary", "write_summary"]
+
+SUMMARY_NAME = "summary.md"
+_VERDICTS = 50
+_METRICS = 6
+_UNMEASURED = 15
+
+# What Markdown could read as more than a character; a colon only where it makes a link or emoji.
+_SPECIAL = re.compile(r"([\\`*_\[\]#|~>$]|:(?=//|\w+:)|(?<=www)\.)", re.IGNORECASE)
+_WORD_JOINER = "\u2060"
+
+
+def render_summary(record: Record) -> str:
+    """Return the summary of a record as Markdown that shows data as plain text only."""
+    panel = verdict_panel(record)
+    lines = [
+        f"# {panel.sign} {panel.word}: {_text(record.model.source, 160)}",
+        "",
+        f"Suite {_text(record.suite.name)}, {_text(moment(record.created))}, "
+        f"run {_text(record.id)}.",
+        "",
+    ]
+    if panel.partial:
+        reasons = "; ".join(_text(reason, 400) for reason in panel.partial)
+        lines += [f"**Partial: not for release.** {reasons}", ""]
+    for sentence in panel.sentences:
+        lines += [_text(sentence, 1000), ""]
+    if panel.errors:
+        lines += ["Checks that did not finish:", ""]
+        lines += [f"- {_text(error, 500)}" for error in panel.errors]
+        lines.append("")
+    lines += [*_requirements(record), *_measured(record), *_unmeasured(record)]
+    command = clean(repeat_command(record))
+    longest = max((len(run) for run in re.findall("`+", command)), default=0)
+    fence = "`" * max(3, longest + 1)
+    lines += ["## Reproduce", "", f"{fence}sh", command, fence]
+    return "\n".join(lines) + "\n"
+
+
+def write_summary(record: Record, folder: Path) -> Path:
+    """Write ``summary.md`` into a run's folder and return its path."""
+    path = folder / SUMMARY_NAME
+    write_atomically(path, render_summary(record).encode())
+    return path
+
+
+def _text(text: str, limit: int = 200) -> str:
+    """Return somebody's words so that Markdown shows them and does nothing else with them."""
+    words = " ".join(clean(shorten(text, limit)).split())
+    words = _SPECIAL.sub(r"\\\1", words.replace("&", "&amp;")).replace("<", "&lt;")
+    # An escaped @ still calls somebody on the sites that know mentions.
+    return words.replace("@", f"@{_WORD_JOINER}")
+
+
+def _requirements(record: Record) -> Iterator[str]:
+    if not record.verdicts:
+        return
+    yield from ("## Requirements", "")
+    yield "| Verdict | Requirement | Bound | Measured | Interval | Examples | Why |"
+    yield "|---|---|---|---:|---|---:|---|"
+    for verdict in record.verdicts[:_VERDICTS]:
+        ends = (verdict.value, verdict.low, verdict.high)
+        digits = digits_that_tell(ends, (verdict.min, verdict.max))
+        status = STATUS[verdict.status]
+        cells = (
+            f"{status.sign} {status.word}",
+            _text(verdict.text),
+            bounds(verdict.min, verdict.max, digits),
+            "not measured" if verdict.value is None else number(verdict.value, digits),
+            interval(verdict.low, verdict.high, digits) or "–",
+            "–" if verdict.n is None else count(verdict.n),
+            _text(verdict.why, 300),
+        )
+        yield f"| {' | '.join(cells)} |"
+    if len(record.verdicts) > _VERDICTS:
+        left = len(record.verdicts) - _VERDICTS
+        yield from ("", f"{count(left)} more are in record.json.")
+    yield ""
+
+
+def _measured(record: Record) -> Iterator[str]:
+    """Yield the first few measurements over all examples, and every gap, of each check."""
+    for check in record.checks:
+        if check.status != "ok":
+            continue
+        overall = {one.metric: one for one in check.measurements if not one.slice}
+        shown = [overall[name] for name in by_priority(overall.values())[:_METRICS]]
+        gaps = [one for one in check.measurements if tuple(one.slice) == ("group",)]
+        if not shown and not gaps:
+            continue
+        yield from (f"## Check {_text(check.name)}", "")
+        said = reading(shown[0]) if shown else None
+        if said:
+            yield from (_text(said, 500), "")
+        yield from ("| Metric | Value | Interval | Examples |", "|---|---:|---|---:|")
+        yield from (_row(one) for one in [*shown, *gaps[:_METRICS]])
+        yield ""
+
+
+def _row(one: Measurement) -> str:
+    title = term(one.metric).title
+    if one.slice:
+        title = f"{title}, by {one.slice['group']}"
+    if one.value is None:
+        return f"| {_text(title)} | not measurable | {_text(one.note or '')} | {count(one.n)} |"
+    between = interval(one.low, one.high) or "–"
+    return f"| {_text(title)} | {number(one.value)} | {between} | {count(one.n)} |"
+
+
+def _unmeasured(record: Record) -> Iterator[str]:
+    items = not_measured(record)
+    if not items:
+        return
+    yield from ("## Not measured", "")
+    for what, why in items[:_UNMEASURED]:
+        yield f"- {_text(what)}: {_text(why, 300)}"
+    if len(items) > _UNMEASURED:
+        yield f"- and {count(len(items) - _UNMEASURED)} more, listed on the card"
+    yield ""

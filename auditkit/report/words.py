@@ -1,0 +1,261 @@
+"""Plain words for metrics, methods and dimensions. The field's term stays in every title.
+
+A metric that is not listed, such as a plugin's, goes by its own name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from auditkit.record import Measurement
+from auditkit.report.formats import count, number, quoted
+
+__all__ = [
+    "CARD_FIELDS",
+    "DIMENSIONS",
+    "STATUS",
+    "Status",
+    "Term",
+    "key_title",
+    "method_meaning",
+    "reading",
+    "term",
+]
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a verdict is shown: always word and sign, never colour alone."""
+
+    word: str
+    sign: str
+
+
+STATUS: dict[str, Status] = {
+    "pass": Status("Pass", "✓"),
+    "fail": Status("Fail", "✕"),
+    "inconclusive": Status("Inconclusive", "≈"),
+    "missing": Status("Missing", "∅"),
+    "error": Status("Not finished", "!"),
+    "none": Status("Nothing was judged", "–"),
+}
+
+
+@dataclass(frozen=True)
+class Term:
+    """A metric in words.
+
+    ``meaning`` completes the title after a dash. ``of_100``, for proportions, completes
+    "Of 100 examples …": one ``{}`` takes a count, ``{label}`` the label it is about.
+    """
+
+    title: str
+    meaning: str = ""
+    whole: bool = False
+    of_100: str = ""
+
+
+_AVERAGES = {
+    "macro": ("Macro", "the plain average over classes, so rare classes weigh as much as common"),
+    "micro": ("Micro", "counted over all decisions together, so common classes weigh most"),
+    "weighted": ("Weighted", "the average over classes, each weighted by its examples"),
+    "samples": ("Sample-averaged", "worked out for each example, then averaged"),
+}
+_F1 = "balances how many of a class are found (recall) against how many finds are right (precision)"
+_AVERAGED = {
+    "precision": ("precision", "when the model names a class, how often it is right"),
+    "recall": ("recall", "of the examples of a class, how many the model finds"),
+    "f1": ("F1", _F1),
+}
+
+_TERMS: dict[str, Term] = {
+    "accuracy": Term(
+        "Accuracy",
+        "the share of examples the model gets right",
+        of_100="Of {base} examples the model gets about {} right",
+    ),
+    "balanced_accuracy": Term(
+        "Balanced accuracy", "the average over classes of the share that is recognised"
+    ),
+    "subset_accuracy": Term(
+        "Subset accuracy",
+        "the share of examples whose labels are all right",
+        of_100="Of {base} examples the model gets every label right for about {}",
+    ),
+    "hamming_loss": Term("Hamming loss", "the share of single yes-or-no decisions that are wrong"),
+    "precision": Term(
+        "Precision",
+        "of the examples the model gives this label, the share that has it",
+        of_100="Of {base} examples the model calls {label}, about {} are",
+    ),
+    "recall": Term(
+        "Recall",
+        "of the examples with this label, the share the model finds",
+        of_100="Of {base} examples that are {label}, the model finds about {}",
+    ),
+    "f1": Term("F1", _F1),
+    "support": Term("Support", "examples with this label", whole=True),
+    "count": Term("Count", "examples in the group", whole=True),
+    "matthews_correlation": Term(
+        "Matthews correlation",
+        "agreement of predictions and labels: 1 is perfect, 0 is chance, −1 is always wrong",
+    ),
+    "log_loss": Term(
+        "Log loss", "how surprised the model's probabilities are by the truth: 0 is perfect"
+    ),
+    "roc_auc": Term(
+        "ROC AUC",
+        "how often an example of the class is scored above one that is not: 0.5 is chance",
+    ),
+    "average_precision": Term(
+        "Average precision",
+        "the precision kept while more and more of the class is found; compare with its share",
+    ),
+    "selection_rate": Term("Selection rate", "the share given the positive label"),
+    "true_positive_rate": Term(
+        "True positive rate", "of the truly positive, the share predicted positive"
+    ),
+    "false_positive_rate": Term(
+        "False positive rate", "of the truly negative, the share predicted positive"
+    ),
+    "false_negative_rate": Term(
+        "False negative rate", "of the truly positive, the share predicted negative"
+    ),
+}
+
+_SUFFIXES = {
+    ".gap": ("gap between groups", "the largest value of a group minus the smallest"),
+    ".worst": ("worst group", "the value of the group that fares worst"),
+}
+
+
+def term(metric: str) -> Term:
+    """Return the words for a metric, its name where it has none.
+
+    >>> term("f1_macro").title, term("accuracy.gap").title, term("my_metric").title
+    ('Macro F1', 'Accuracy: gap between groups', 'my_metric')
+    """
+    for suffix, (title, meaning) in _SUFFIXES.items():
+        if metric.endswith(suffix) and metric != suffix:
+            return Term(f"{term(metric.removesuffix(suffix)).title}: {title}", meaning)
+    known = _TERMS.get(metric)
+    if known is not None:
+        return known
+    base, _, average = metric.rpartition("_")
+    if base in _AVERAGED and average in _AVERAGES:
+        name, meaning = _AVERAGED[base]
+        prefix, how = _AVERAGES[average]
+        return Term(f"{prefix} {name}", f"{meaning}; {how}")
+    return Term(metric)
+
+
+def reading(measurement: Measurement) -> str | None:
+    """Return a measurement as a sentence, or None where it has no value.
+
+    Ends of an interval are rounded outwards, so the sentence never claims more than the
+    figures do.
+    """
+    if measurement.value is None:
+        return None
+    words = term(measurement.metric)
+    label = measurement.slice.get("label", "")
+    ends = [end for end in (measurement.low, measurement.high) if end is not None]
+    sure = f"{measurement.confidence * 100:g}%"
+    if not words.of_100 or ("{label}" in words.of_100 and not label):
+        sentence = f"{words.title} is {number(measurement.value)}"
+        if len(ends) < 2:
+            return f"{sentence}."
+        return (
+            f"{sentence}; with {sure} confidence between {number(ends[0])} and {number(ends[1])}."
+        )
+    base = _base(measurement.value, ends)
+    filled = words.of_100.format(
+        f"{measurement.value * base:,.0f}", base=count(base), label=quoted(label)
+    )
+    if len(ends) < 2:
+        return f"{filled}."
+    low, high = _outwards(ends[0] * base, up=False), _outwards(ends[1] * base, up=True)
+    return f"{filled}; with {sure} confidence between {low} and {high}."
+
+
+def _base(value: float, ends: list[float]) -> int:
+    """Return of how many to speak: 100, or more where 100 would round the value away."""
+    for base in (100, 1000, 10_000):
+        told = round(value * base)
+        if value in (0, 1) or (0 < told < base and (not ends or ends[1] - ends[0] >= 1 / base)):
+            return base
+    return 10_000
+
+
+def _outwards(value: float, *, up: bool) -> str:
+    """Return a whole number rounded up or down; 1e-9 forgives binary fractions."""
+    from math import ceil, floor
+
+    return f"{ceil(value - 1e-9) if up else floor(value + 1e-9):,}"
+
+
+_METHODS: tuple[tuple[str, str], ...] = (
+    ("Wilson", "for shares, from the counts alone; dependable for few examples and near 0 or 1"),
+    ("DeLong", "for areas under the ROC curve, from how each example ranks among the others"),
+    ("Newcombe", "for areas under the ROC curve where no example is out of order"),
+    ("score at the boundary", "for what counts determine, where the counts are all alike"),
+    ("score at the bounds", "for averages of values that are all alike, from the range they have"),
+    ("exact count", "a count is what it is, so it has no interval"),
+    ("cell bootstrap", "for what counts determine: the table of counts is redrawn many times"),
+    ("row bootstrap", "for what counts do not determine: the examples are redrawn many times"),
+    ("BCa", "for averages: the examples are redrawn many times, corrected for bias and skew"),
+    (
+        "delta method (logit)",
+        "for areas under the precision-recall curve, from how much each example moves them",
+    ),
+    ("delta method", "for ratios, from the spread of numerator and denominator together"),
+    ("t", "for averages of many examples, from their spread (Student's t)"),
+    (
+        "max-T band",
+        "for gaps and worst groups: one band over all groups at once, so that picking the "
+        "largest or the worst does not flatter or condemn the model",
+    ),
+)
+
+
+def method_meaning(method: str) -> str:
+    """Return what a method does, or an empty text for one that is not known.
+
+    >>> method_meaning("Wilson")[:10], method_meaning("tarot")
+    ('for shares', '')
+    """
+    for prefix, meaning in _METHODS:
+        if method == prefix or method.startswith((f"{prefix} ", f"{prefix},")):
+            return meaning
+    return ""
+
+
+_KEYS = {"label": "Class", "group": "Group column"}
+
+
+def key_title(key: str) -> str:
+    """Return the heading of a column that holds a slice's values."""
+    return _KEYS.get(key, key)
+
+
+DIMENSIONS: dict[str, str] = {
+    "performance": "Performance: how often the model is right, overall and for each class",
+    "calibration": "Calibration: whether its probabilities can be taken at their word",
+    "perturbation": "Robustness to perturbations: typing errors, case, punctuation",
+    "attack": "Adversarial attacks: texts changed on purpose to mislead it",
+    "fairness": "Group fairness: selection and error rates of groups of people compared",
+    "counterfactual": "Counterfactual bias: whether changing only a group term changes the answer",
+    "faithfulness": "Faithfulness of explanations: whether they show what the model relied on",
+    "efficiency": "Efficiency: speed and memory",
+}
+"""Evaluators by name, and the dimension each examines."""
+
+CARD_FIELDS: dict[str, str] = {
+    "intended_use": "Intended use",
+    "out_of_scope_use": "Out-of-scope use",
+    "limitations": "Known limitations",
+    "training_data": "Training data",
+    "contact": "Contact",
+    "license": "License",
+}
+"""What only a person can say of a model, by key of the suite's ``card``."""
