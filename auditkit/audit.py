@@ -482,7 +482,7 @@ class _Audit:
             partial=self._partial(),
             suite=SuiteRecord(
                 name=self.suite.name,
-                source=str(self.suite.file) if self.suite.file else self.suite.name,
+                source=self.suite.source,
                 digest=self.suite.digest,
                 content=self.suite.model_dump(mode="json"),
                 positive=self.positive,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from importlib.resources import as_file, files
+from importlib.resources import files
 from pathlib import Path
 
 from auditkit.audit import Options, run_audit
 from auditkit.demo.checkpoints import DemoFiles, build
 from auditkit.progress import Progress
+from auditkit.record import write_atomically
 from auditkit.requirements import outcome
-from auditkit.suite import load_suite
 from auditkit.terminal import print_verdicts
 
 __all__ = ["plain_accuracies", "run_demo"]
@@ -28,8 +28,7 @@ def run_demo(folder: Path, progress: Progress) -> int:
     """
     made = build(folder, progress=progress.say)
     _show_by_hand(made)
-    with as_file(files("auditkit.demo") / "suite.yaml") as path:
-        suite = load_suite(path).replace_data(path=str(made.data))
+    suite = _write_suite(folder, made)
     cards = []
     for name, checkpoint in (("clean", made.clean), ("defect", made.defect)):
         run = run_audit(
@@ -43,6 +42,14 @@ def run_demo(folder: Path, progress: Progress) -> int:
     for card in cards:
         print(f"  {card}")  # noqa: T201
     return 0
+
+
+def _write_suite(folder: Path, made: DemoFiles) -> Path:
+    """Write the demonstration's suite beside its data, so that it can be read and run again."""
+    text = (files("auditkit.demo") / "suite.yaml").read_text(encoding="utf-8")
+    path = folder / "suite.yaml"
+    write_atomically(path, text.replace("DATA", json.dumps(str(made.data))).encode())
+    return path
 
 
 def _show_by_hand(made: DemoFiles) -> None:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from auditkit.record import Measurement
+from auditkit.record import Measurement, Verdict
 from auditkit.report.blocks import (
     OPEN_ROWS,
     SHOWN_ROWS,
@@ -17,7 +17,7 @@ from auditkit.report.blocks import (
     cut_rows,
 )
 from auditkit.report.charts import Point, interval_chart
-from auditkit.report.formats import count, interval, number, shorten
+from auditkit.report.formats import count, interval, number, quoted, shorten
 from auditkit.report.words import key_title, term
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "interval_figure",
     "listing",
     "pivot",
+    "requirement_title",
     "slice_text",
     "whole_metrics",
 ]
@@ -106,6 +107,24 @@ def slice_text(slice_: dict[str, str]) -> str:
     return ", ".join(f"{key} = {shorten(value, 80)}" for key, value in slice_.items()) or (
         "all examples"
     )
+
+
+def requirement_title(verdict: Verdict) -> str:
+    """Return what a requirement is about in words, for readers who do not know metric names.
+
+    ``performance.accuracy.gap`` where ``group`` is ``gender`` is "Accuracy: gap between groups,
+    by gender"; a class is quoted, a group is a value of its column.
+    """
+    parts = [term(verdict.metric.partition(".")[2]).title]
+    for key, value in verdict.slice.items():
+        shown = shorten(value, 80)
+        if key == "group":
+            parts.append(f"by {shown.replace('*', ' and ')}")
+        elif key == "label":
+            parts.append(f"class {quoted(value)}")
+        else:
+            parts.append(f"{key} = {shown}")
+    return ", ".join(parts)
 
 
 def value_cell(one: Measurement | None, *, tell_n: bool = False) -> Cell:

@@ -31,7 +31,7 @@ from auditkit.report.formats import (
     plural,
     shorten,
 )
-from auditkit.report.measured import slice_text
+from auditkit.report.measured import requirement_title, slice_text
 from auditkit.report.words import DIMENSIONS, STATUS, term
 from auditkit.requirements import outcome
 
@@ -139,7 +139,9 @@ def _because(record: Record, status: str) -> Iterator[str]:
         }
         first = gravest[0]
         more = f" {len(gravest) - 1} more below." if len(gravest) > 1 else ""
-        yield f"{words[status]}: {shorten(first.text, 300)}: {shorten(first.why, 300)}.{more}"
+        about = shorten(requirement_title(first), 300)
+        why = shorten(first.why, 300)
+        yield f"{words[status]}: {about}. {why[:1].upper()}{why[1:]}.{more}"
 
 
 def _requirements(record: Record, ids: Ids) -> Section:
@@ -212,7 +214,7 @@ def _requirement_row(verdict: Verdict, identity: str, *, drawn: bool) -> tuple[C
     line = f"; line {verdict.line} of the suite" if verdict.line is not None else ""
     return (
         Cell(verdict.status, kind="status"),
-        Cell(shorten(verdict.text, 300), shorten(code, 300) + line),
+        Cell(shorten(requirement_title(verdict), 300), shorten(code, 300) + line),
         Cell(allowed, judged, "number"),
         measured,
         chart,
@@ -241,7 +243,7 @@ def not_measured(record: Record) -> list[tuple[str, str]]:
             why = shorten(check.error or "no reason was recorded", 400)
             items.append((f"Check {check.name}", f"{ended}: {why}"))
     items += [
-        (f"Requirement: {shorten(verdict.text, 200)}", shorten(verdict.why, 400))
+        (f"Requirement: {shorten(requirement_title(verdict), 200)}", shorten(verdict.why, 400))
         for verdict in record.verdicts
         if verdict.status == "missing"
     ]

@@ -18,7 +18,7 @@ from auditkit.report.formats import (
     number,
     shorten,
 )
-from auditkit.report.measured import by_priority
+from auditkit.report.measured import by_priority, requirement_title
 from auditkit.report.page import not_measured, verdict_panel
 from auditkit.report.words import STATUS, reading, term
 
@@ -88,7 +88,7 @@ def _requirements(record: Record) -> Iterator[str]:
         status = STATUS[verdict.status]
         cells = (
             f"{status.sign} {status.word}",
-            _text(verdict.text),
+            _text(requirement_title(verdict)),
             bounds(verdict.min, verdict.max, digits),
             "not measured" if verdict.value is None else number(verdict.value, digits),
             interval(verdict.low, verdict.high, digits) or "–",

@@ -73,6 +73,7 @@ def load_suite(source: str | Path) -> Suite:
     root = {"name": document.file.stem, **root, "checks": _checks(document)}
     suite = _validate(Suite, root, document)
     suite._document = document
+    suite._source = str(source)
     for index, requirement in enumerate(suite.requirements):
         requirement._line = document.line(("requirements", index))
     _check_requirements(suite.requirements, suite.checks, document, ("requirements",))

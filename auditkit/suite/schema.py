@@ -284,6 +284,7 @@ class Suite(_Frozen):
     )
 
     _document: Document | None = PrivateAttr(default=None)
+    _source: str | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _positive_named(self) -> Self:
@@ -295,6 +296,11 @@ class Suite(_Frozen):
     def file(self) -> Path | None:
         """The file it was read from."""
         return self._document.file if self._document else None
+
+    @property
+    def source(self) -> str:
+        """The path or the name it was asked for by; its own name where it came from no file."""
+        return self._source or self.name
 
     @property
     def digest(self) -> str:

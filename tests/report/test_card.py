@@ -133,7 +133,7 @@ def test_every_verdict_is_told_in_a_word(card: Card, records: dict[str, Record],
     assert len(told) == len(verdicts)
     for row, expected in zip(told, verdicts, strict=True):
         assert row[0].endswith(words[expected.status])
-        assert " ".join(clean(expected.text).split()) in row[1]
+        assert " ".join(clean(expected.metric).split()) in row[1]
 
 
 # --- what a card says --------------------------------------------------------------------
@@ -157,7 +157,7 @@ def test_verdict_comes_first_with_counts_and_the_gravest_reason(card: Card) -> N
     panel = parse(card("fail")).by_id("verdict")
     assert panel.first("h2").text == "✕ Fail"
     assert "Of 5 requirements: 2 failed, 1 inconclusive, 1 could not be judged" in panel.text
-    assert "Not met: accuracy gap over gender at most 0.05" in panel.text
+    assert "Not met: Accuracy: gap between groups, by gender. 95% interval 0.055" in panel.text
     assert "1 more below" in panel.text
 
 

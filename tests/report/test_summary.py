@@ -50,9 +50,9 @@ def test_data_stays_text(records: dict[str, Record], name: str) -> None:
 
 def test_markdown_in_words_is_escaped() -> None:
     nasty = "a|b `c` [d](https://e.org) www.f.org @someone *g* :bug: ![h](i)\n# j"
-    text = render_summary(build(verdicts=[verdict("pass", text=nasty)]))
+    text = render_summary(build(verdicts=[verdict("pass", why=nasty)]))
     (row,) = requirement_rows(text)
-    assert row[1].strip() == (
+    assert row[6].strip() == (
         r"a\|b \`c\` \[d\](https\://e.org) www\.f.org @" "\u2060"
         r"someone \*g\* \:bug: !\[h\](i) \# j"
     )  # fmt: skip
