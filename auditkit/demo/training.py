@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import BertForSequenceClassification
 
-__all__ = ["Training", "train_checkpoint"]
+__all__ = ["Training", "repeatable", "train_checkpoint"]
 
 _MAX_LENGTH = 128
 _SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -104,7 +104,7 @@ def train_checkpoint(
     tokenizer.enable_truncation(_MAX_LENGTH)
     token_ids = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
     tokenizer.no_truncation()
-    with _repeatable(seed), _quiet():
+    with repeatable(seed), _quiet():
         if start is None:
             model = _new_classifier(tokenizer.get_vocab_size(), training)
         else:
@@ -256,7 +256,7 @@ def _save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
 
 
 @contextmanager
-def _repeatable(seed: int) -> Iterator[None]:
+def repeatable(seed: int) -> Iterator[None]:
     """Make torch repeat itself on the CPU, and leave it as it was."""
     import torch
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from auditkit.audit import Options, run_audit
 from auditkit.demo.checkpoints import DemoFiles, build
+from auditkit.demo.training import repeatable
 from auditkit.progress import Progress
 from auditkit.record import write_atomically
 from auditkit.requirements import outcome
@@ -77,10 +78,10 @@ def plain_accuracies(checkpoint: Path, rows: Sequence[dict[str, str]]) -> dict[s
     from sklearn.metrics import accuracy_score
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint)  # type: ignore[no-untyped-call]
     model = AutoModelForSequenceClassification.from_pretrained(checkpoint).eval()
     predicted: list[str] = []
-    with torch.inference_mode():
+    with repeatable(seed=0), torch.inference_mode():
         for start in range(0, len(rows), 64):
             texts = [row["text"] for row in rows[start : start + 64]]
             inputs = tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
