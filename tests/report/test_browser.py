@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from auditkit.audit import Options, run_audit
 from auditkit.report.card import render_card
 from tests.report.html_tree import parse
 from tests.report.report_records import HOSTILE, build, check, dataset, measure
@@ -180,3 +182,49 @@ def test_card_prints(browse: Browse, card: Callable[[str], str], tmp_path: Path)
     content = target.read_bytes()
     assert content.startswith(b"%PDF-")
     assert 3 <= content.count(b"/Type /Page\n") <= 12
+
+
+def test_an_audit_of_hostile_data_makes_a_card_that_runs_nothing(
+    browse: Browse, checkpoint: Path, tmp_path: Path
+) -> None:
+    """From the file to the card: markup in texts, ids, groups, their column and the suite."""
+    take = "document.title='taken'"
+    payloads = [
+        f"<script>{take}</script>",
+        f"<img src=x onerror={take}>",
+        f"</title><svg onload={take}>",
+        f'"><iframe srcdoc="<script>parent.{take}</script>">',
+    ]
+    column = f"<img src=x onerror={take}>"
+    rows = [
+        {"t": f"bafe {payload} {place}", "y": "good", "id": f"{payload}{place}", column: payload}
+        for place in range(40)
+        for payload in payloads
+    ]
+    data = tmp_path / "hostile.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    suite = tmp_path / "hostile.yaml"
+    suite.write_text(
+        json.dumps(
+            {
+                "auditkit": 1,
+                "task": "text-classification",
+                "data": {"path": str(data), "text": "t", "label": "y", "id": "id"}
+                | {"groups": [column]},
+                "checks": {"performance": {}},
+                "requirements": [
+                    {"metric": "performance.accuracy.gap", "where": {"group": column}, "max": 0.5}
+                ],
+                "card": {"intended_use": payloads[0], "contact": payloads[3]},
+            }
+        ),
+        encoding="utf-8",
+    )
+    run = run_audit(suite, str(checkpoint), Options(output=tmp_path / "run"))
+    card = (run.folder / "card.html").read_text(encoding="utf-8")
+    assert "&lt;script&gt;" in card
+    dumped = browse(card, "--dump-dom")
+    assert title(dumped).startswith("Audit of ")
+    tree = parse(dumped)
+    assert not list(tree.all("script", "img", "iframe"))
+    assert not [name for node in tree.all() for name in node.attributes if name.startswith("on")]
