@@ -17,7 +17,7 @@ import numpy as np
 
 from auditkit.metrics.columns import Codes, Columns, Grouping, Index, groupings
 from auditkit.metrics.declare import Metric
-from auditkit.metrics.estimators import Estimator, estimators
+from auditkit.metrics.estimators import Draw, Estimator, estimators
 from auditkit.metrics.over_groups import Extreme, GroupComparison
 from auditkit.record import Measurement
 
@@ -176,9 +176,7 @@ class _Task:
             interval = self.estimator.interval(
                 chosen,
                 estimate,
-                self.settings.confidence,
-                self.settings.draws,
-                self._rng(slice_),
+                Draw(self.settings.confidence, self.settings.draws, self._rng(slice_)),
             )
         return self._measurement(
             "", slice_, Extreme(estimate.value, interval, estimate.n, estimate.note)

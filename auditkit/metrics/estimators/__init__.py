@@ -9,12 +9,12 @@ import numpy as np
 from auditkit.metrics.columns import Columns
 from auditkit.metrics.declare import Area, Cells, Mean, Metric, Ratio
 from auditkit.metrics.estimators.areas import area_estimators, score_classes
-from auditkit.metrics.estimators.base import Estimate, Estimator
+from auditkit.metrics.estimators.base import Draw, Estimate, Estimator
 from auditkit.metrics.estimators.counts import boolean_codes, cell_estimators, proportion
 from auditkit.metrics.estimators.custom import CustomEstimator
 from auditkit.metrics.estimators.moments import MomentEstimator
 
-__all__ = ["Estimate", "Estimator", "estimators", "score_classes"]
+__all__ = ["Draw", "Estimate", "Estimator", "estimators", "score_classes"]
 
 
 def estimators(

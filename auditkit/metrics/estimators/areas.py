@@ -12,7 +12,7 @@ import numpy.typing as npt
 from auditkit import statistics
 from auditkit.metrics.columns import Columns, Index
 from auditkit.metrics.declare import Area, CurveKind
-from auditkit.metrics.estimators.base import Array, Estimate, Estimator
+from auditkit.metrics.estimators.base import Array, Draw, Estimate, Estimator
 from auditkit.metrics.estimators.moments import InfluenceEstimator
 from auditkit.statistics import Interval
 
@@ -101,26 +101,19 @@ class _AreaEstimator(InfluenceEstimator):
             return Estimate(float("nan"), len(rows), note)
         return Estimate(float(np.mean([self._one(*one)[0] for one in usable])), len(rows), note)
 
-    def interval(
-        self,
-        rows: Index,
-        estimate: Estimate,
-        confidence: float,
-        draws: int,
-        rng: np.random.Generator,
-    ) -> Interval | None:
+    def interval(self, rows: Index, estimate: Estimate, draw: Draw) -> Interval | None:
         usable, _ = self._measurable(rows)
         if len(usable) == 1:
             alone = statistics.delong if self._is_roc else statistics.average_precision_interval
-            return alone(*usable[0], confidence)
+            return alone(*usable[0], draw.confidence)
         if not 0.0 < estimate.value < 1.0:
             # Perfect in every class: no surer than the class with the fewest positives.
             held = min(int(positive.sum()) for _, positive in usable)
-            return statistics.wilson(int(held * estimate.value), held, confidence)
+            return statistics.wilson(int(held * estimate.value), held, draw.confidence)
         variance = float((self.influence(rows)[1] ** 2).sum()) + self.unseen_variance(rows)
         method = "DeLong (logit)" if self._is_roc else "delta method (logit)"
         return replace(
-            statistics.area_interval(estimate.value, variance, confidence), method=method
+            statistics.area_interval(estimate.value, variance, draw.confidence), method=method
         )
 
     def influence(self, rows: Index) -> tuple[Index, Array]:

@@ -12,7 +12,16 @@ import numpy.typing as npt
 from auditkit.metrics.columns import Grouping, Index
 from auditkit.statistics import GroupReplicates, Interval
 
-__all__ = ["ROW_DRAWS", "Array", "Bounds", "Estimate", "Estimator", "percentile", "row_replicates"]
+__all__ = [
+    "ROW_DRAWS",
+    "Array",
+    "Bounds",
+    "Draw",
+    "Estimate",
+    "Estimator",
+    "percentile",
+    "row_replicates",
+]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Bounds: TypeAlias = tuple[float, float]
@@ -30,6 +39,15 @@ class Estimate:
     note: str | None = None
 
 
+@dataclass(frozen=True)
+class Draw:
+    """How an interval is made: how sure, from how many draws, out of which generator."""
+
+    confidence: float
+    draws: int
+    rng: np.random.Generator
+
+
 class Estimator(Protocol):
     """One statistic over the columns of one table of evidence."""
 
@@ -39,14 +57,7 @@ class Estimator(Protocol):
         """The value on ``rows``."""
         ...
 
-    def interval(
-        self,
-        rows: Index,
-        estimate: Estimate,
-        confidence: float,
-        draws: int,
-        rng: np.random.Generator,
-    ) -> Interval | None:
+    def interval(self, rows: Index, estimate: Estimate, draw: Draw) -> Interval | None:
         """The interval around a defined estimate; None where none can be made."""
         ...
 

@@ -12,7 +12,7 @@ from auditkit.errors import CheckError, did_you_mean
 from auditkit.metrics.cells import CELL_FUNCTIONS, PER_LABEL_FUNCTIONS, OneVsRest
 from auditkit.metrics.columns import Columns, Grouping, Index
 from auditkit.metrics.declare import Cells
-from auditkit.metrics.estimators.base import Array, Bounds, Estimate, Estimator
+from auditkit.metrics.estimators.base import Array, Bounds, Draw, Estimate, Estimator
 from auditkit.statistics import GroupReplicates, Interval
 
 __all__ = ["CountEstimator", "boolean_codes", "cell_estimators", "proportion"]
@@ -54,21 +54,16 @@ class CountEstimator:
             n = int(counts[self._proportion[1]].sum())
         return Estimate(value, n, None if np.isfinite(value) else self._undefined)
 
-    def interval(
-        self,
-        rows: Index,
-        estimate: Estimate,
-        confidence: float,
-        draws: int,
-        rng: np.random.Generator,
-    ) -> Interval | None:
+    def interval(self, rows: Index, estimate: Estimate, draw: Draw) -> Interval | None:
         if self._certain:
-            return Interval(estimate.value, estimate.value, confidence, "exact count")
+            return Interval(estimate.value, estimate.value, draw.confidence, "exact count")
         counts = self._counts(rows)
         if self._proportion is not None:
             successes, trials = (int(counts[mask].sum()) for mask in self._proportion)
-            return statistics.wilson(successes, trials, confidence)
-        return statistics.cell_bootstrap(counts, self._function, confidence, draws, rng)
+            return statistics.wilson(successes, trials, draw.confidence)
+        return statistics.cell_bootstrap(
+            counts, self._function, draw.confidence, draw.draws, draw.rng
+        )
 
     def replicates(
         self, grouping: Grouping, draws: int, rng: np.random.Generator

@@ -12,6 +12,7 @@ from auditkit.metrics.declare import Custom
 from auditkit.metrics.estimators.base import (
     ROW_DRAWS,
     Bounds,
+    Draw,
     Estimate,
     percentile,
     row_replicates,
@@ -40,22 +41,15 @@ class CustomEstimator:
         value = float(self._function(self._frame.iloc[rows]))
         return Estimate(value, len(rows), None if np.isfinite(value) else "not defined here")
 
-    def interval(
-        self,
-        rows: Index,
-        estimate: Estimate,
-        confidence: float,
-        draws: int,
-        rng: np.random.Generator,
-    ) -> Interval | None:
+    def interval(self, rows: Index, estimate: Estimate, draw: Draw) -> Interval | None:
         replicates = np.array(
             [
-                self._function(self._frame.iloc[rows[rng.integers(0, len(rows), len(rows))]])
-                for _ in range(min(draws, ROW_DRAWS))
+                self._function(self._frame.iloc[rows[draw.rng.integers(0, len(rows), len(rows))]])
+                for _ in range(min(draw.draws, ROW_DRAWS))
             ],
             dtype=float,
         )
-        return percentile(replicates, confidence, "row bootstrap")
+        return percentile(replicates, draw.confidence, "row bootstrap")
 
     def replicates(
         self, grouping: Grouping, draws: int, rng: np.random.Generator

@@ -6,7 +6,7 @@ import numpy as np
 
 from auditkit import statistics
 from auditkit.metrics.columns import Grouping, Index
-from auditkit.metrics.estimators.base import Array, Bounds, Estimate
+from auditkit.metrics.estimators.base import Array, Bounds, Draw, Estimate
 from auditkit.statistics import GroupReplicates, Interval
 
 __all__ = ["InfluenceEstimator", "MomentEstimator"]
@@ -78,19 +78,12 @@ class MomentEstimator(InfluenceEstimator):
             return Estimate(float("nan"), len(known), "its denominator sums to 0")
         return Estimate(float(self._top[known].sum()) / bottom, len(known), note)
 
-    def interval(
-        self,
-        rows: Index,
-        estimate: Estimate,
-        confidence: float,
-        draws: int,
-        rng: np.random.Generator,
-    ) -> Interval | None:
+    def interval(self, rows: Index, estimate: Estimate, draw: Draw) -> Interval | None:
         known = self._known(rows)
         if self._bottom is None:
-            return statistics.mean_interval(self._top[known], confidence, draws, rng)
+            return statistics.mean_interval(self._top[known], draw.confidence, draw.draws, draw.rng)
         return statistics.ratio_interval(
-            self._top[known], self._bottom[known], confidence, draws, rng
+            self._top[known], self._bottom[known], draw.confidence, draw.draws, draw.rng
         )
 
     def influence(self, rows: Index) -> tuple[Index, Array]:
