@@ -1,0 +1,1 @@
+"""The engine: everything that asks the model goes through it."""

@@ -1,0 +1,87 @@
+"""The engine as evaluators see it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from auditkit.models.base import FloatArray, Input
+
+__all__ = ["Engine", "EngineStats"]
+
+
+@dataclass
+class EngineStats:
+    """Counts of what was asked and what it cost, since the engine was started."""
+
+    queries: int = 0
+    """Inputs asked for, duplicates and cached ones included."""
+    unique: int = 0
+    """Inputs the model really ran."""
+    cache_hits: int = 0
+    """Inputs answered from the cache, or joined to the same input in flight."""
+    batches: int = 0
+    """Forward passes."""
+    tokens: int = 0
+    """Real tokens run, special tokens included."""
+    padding: int = 0
+    """Padding tokens run, in rows that held an input."""
+    filler_rows: int = 0
+    """Dummy rows run to keep the shape of a batch fixed."""
+    filler_tokens: int = 0
+    """Token positions of those rows, so that cost a token can be told: the device ran
+    ``tokens + padding + filler_tokens`` in ``device_seconds``."""
+    truncated: int = 0
+    """Distinct inputs cut at the maximum length."""
+    device_seconds: float = 0.0
+    """Time the device was busy."""
+    halvings: int = 0
+    """How often memory ran out and batch shapes were halved."""
+    shapes: dict[int, int] = field(default_factory=dict)
+    """Rows in a batch for each padded length that was used."""
+
+
+class Engine(Protocol):
+    """What answers an evaluator's questions about the model.
+
+    Any thread may ask. The same input always gets the same bits, whatever it is
+    batched with.
+    """
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the outputs in the order of the logits."""
+        ...
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether several labels may hold at once."""
+        ...
+
+    @property
+    def stats(self) -> EngineStats:
+        """Counts since the start (a copy)."""
+        ...
+
+    def predict(self, inputs: Sequence[Input]) -> FloatArray:
+        """Return logits ``[len(inputs), labels]``, float32, in the order asked.
+
+        Raises
+        ------
+        TypeError
+            If an input is neither a text nor a pair of texts; other callers are not affected.
+        RuntimeError
+            If the engine was closed.
+        """
+        ...
+
+    def truncated(self, inputs: Sequence[Input]) -> npt.NDArray[np.bool_]:
+        """Return which of ``inputs``, all asked before, the model saw only the start of.
+
+        Boolean, ``[len(inputs)]``.
+        """
+        ...

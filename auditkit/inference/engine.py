@@ -1,0 +1,390 @@
+"""The batching engine: many callers, one device, the same bits every time.
+
+::
+
+    predict() ──► untokenized ──► tokenizing thread ──► buckets ──► device thread ──► answers
+    (any thread)                  (batches of what       (packing.py)  (one batch at
+                                   has gathered)                        a time)
+
+Nothing waits for a clock: each thread takes what is there the moment it is free, and what comes
+meanwhile gathers for the next batch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from auditkit.inference.base import EngineStats
+from auditkit.inference.cache import AnswerCache
+from auditkit.inference.packing import Bucket, Packing, packing_for
+from auditkit.models.base import Encoded, FloatArray, Input, Model, OutOfMemory
+
+__all__ = ["BatchingEngine"]
+
+# Inputs tokenized at once: some 30 ms of work, so that the device has its first batch early.
+_TOKENIZED_AT_ONCE = 512
+# Batches an input may be passed over for fuller ones. More gathers fuller batches; fewer answers
+# a lone question beside a flood sooner.
+_PATIENCE = 16
+
+
+class _Call:
+    """One caller's wait: over when all its answers are there, or one of them failed."""
+
+    __slots__ = ("done", "error", "left")
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.left = 0
+        self.error: BaseException | None = None
+
+
+class _Job:
+    """One distinct input on its way through the engine."""
+
+    __slots__ = ("answer", "bucket", "calls", "encoded", "input", "since")
+
+    encoded: Encoded  # this and the next are set once it is tokenized
+    bucket: Bucket
+
+    def __init__(self, text: Input) -> None:
+        self.input = text
+        self.calls: list[_Call] = []
+        self.answer: FloatArray | None = None
+        self.since = 0  # batches run before it was queued for the device
+
+
+class BatchingEngine:
+    """Answer questions of many threads with one model; implements :class:`Engine`.
+
+    A text's logits are bitwise the same whatever else is asked, in which order and by how many
+    threads. Same inputs in flight are run once; answers are kept in memory.
+
+    Parameters
+    ----------
+    model
+        The loaded checkpoint. The engine's threads alone use it from now on.
+    cache_entries
+        Answers kept in memory; 0 keeps none.
+    cache_bytes
+        Memory they may take.
+    packing
+        The shapes of batches; default: what suits the model's device.
+
+    Notes
+    -----
+    When memory runs out, the rows of every batch are halved from then on, and
+    ``stats.halvings`` says so: answers before and after may differ in their last bits.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        cache_entries: int = 200_000,
+        cache_bytes: int = 256 << 20,
+        packing: Packing | None = None,
+    ) -> None:
+        self._model = model
+        self._packing = packing or packing_for(model.info.device, model.info.max_length)
+        self._cache = AnswerCache(cache_entries, cache_bytes)
+        self._stats = EngineStats()
+        self._lock = threading.Lock()
+        self._to_tokenize = threading.Condition(self._lock)
+        self._to_run = threading.Condition(self._lock)
+        self._cut: set[bytes] = set()  # fingerprints of inputs that were truncated
+        self._in_flight: dict[Input, _Job] = {}
+        self._untokenized: deque[_Job] = deque()
+        self._buckets: dict[Bucket, deque[_Job]] = {}
+        self._closed = False
+        self._threads = [
+            threading.Thread(target=target, name=name, daemon=True)
+            for target, name in (
+                (self._tokenize_all, "auditkit-tokenizer"),
+                (self._run_all, "auditkit-device"),
+            )
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def __enter__(self) -> BatchingEngine:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the outputs in the order of the logits."""
+        return self._model.info.labels
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether several labels may hold at once."""
+        return self._model.info.multi_label
+
+    @property
+    def stats(self) -> EngineStats:
+        """Counts since the start (a copy)."""
+        with self._lock:
+            return replace(self._stats, shapes=dict(self._stats.shapes))
+
+    @property
+    def shapes(self) -> str:
+        """Name of the batch shapes in use, for keys: the same name means the same bits."""
+        with self._lock:
+            return self._packing.name
+
+    def predict(self, inputs: Sequence[Input]) -> FloatArray:
+        """Return logits ``[len(inputs), labels]``, float32, in the order asked.
+
+        Raises
+        ------
+        TypeError
+            If an input is neither a text nor a pair of texts, naming its position.
+        RuntimeError
+            If the engine is closed, or is closed before the answers are there.
+        OutOfMemory
+            If the device cannot hold even one of the inputs.
+        """
+        keys = _checked(inputs)
+        answers: list[FloatArray | None] = [None] * len(keys)
+        waiting: list[tuple[int, _Job]] = []
+        call = _Call()
+        with self._lock:
+            if self._closed:
+                raise _closed()
+            self._stats.queries += len(keys)
+            before = len(self._untokenized)
+            for i, key in enumerate(keys):
+                answers[i] = self._cache.get(key)
+                if answers[i] is None:
+                    waiting.append((i, self._join(key, call)))
+            added = len(self._untokenized) - before
+            self._stats.cache_hits += len(keys) - added
+            if waiting:
+                self._to_tokenize.notify()
+        if waiting:
+            call.done.wait()
+        if call.error is not None:
+            raise call.error
+        for i, job in waiting:
+            answers[i] = job.answer
+        result = np.empty((len(keys), len(self.labels)), dtype=np.float32)
+        for i, answer in enumerate(answers):
+            result[i] = answer
+        return result
+
+    def truncated(self, inputs: Sequence[Input]) -> npt.NDArray[np.bool_]:
+        """Return which of ``inputs``, all asked before, were cut: ``[len(inputs)]``.
+
+        Raises
+        ------
+        TypeError
+            If an input is neither a text nor a pair of texts, naming its position.
+        """
+        keys = [_fingerprint(key) for key in _checked(inputs)]
+        with self._lock:
+            return np.array([key in self._cut for key in keys], dtype=bool)
+
+    def close(self) -> None:
+        """Stop: fail what is pending, let the batch on the device end. Safe to call again."""
+        with self._lock:
+            self._closed = True
+            pending = [
+                *self._untokenized,
+                *(job for jobs in self._buckets.values() for job in jobs),
+            ]
+            self._untokenized.clear()
+            self._buckets.clear()
+            self._fail(pending, _closed())
+            self._to_tokenize.notify_all()
+            self._to_run.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    # The methods below up to `_tokenize_all` are called with the lock held.
+
+    def _join(self, key: Input, call: _Call) -> _Job:
+        """Return the job that will answer `key`, a new one unless it is in flight."""
+        job = self._in_flight.get(key)
+        if job is None:
+            job = _Job(key)
+            # In this order: Ctrl-C in between must not leave a job that nobody will run.
+            self._untokenized.append(job)
+            self._in_flight[key] = job
+        if not job.calls or job.calls[-1] is not call:
+            job.calls.append(call)
+            call.left += 1
+        return job
+
+    def _answer(self, job: _Job, answer: FloatArray) -> None:
+        self._in_flight.pop(job.input, None)
+        job.answer = answer
+        self._cache.put(job.input, answer)
+        for call in job.calls:
+            call.left -= 1
+            if call.left == 0:
+                call.done.set()
+
+    def _fail(self, jobs: Sequence[_Job], error: BaseException) -> None:
+        for job in jobs:
+            self._in_flight.pop(job.input, None)
+            for call in job.calls:
+                call.error = call.error or error
+                call.done.set()
+
+    def _next_batch(self) -> tuple[Bucket, list[_Job]]:
+        """Take the jobs to run now, at most the rows of their bucket.
+
+        First the oldest bucket that was passed over too often, then full batches, the oldest
+        first, then the fullest of those that are not, since the others may still gather.
+        """
+        now = self._stats.batches
+
+        def urgency(entry: tuple[Bucket, deque[_Job]]) -> tuple[bool, float, int]:
+            bucket, jobs = entry
+            age = now - jobs[0].since
+            overdue = age >= _PATIENCE
+            # Among the overdue age alone decides, or full batches could still starve one.
+            fill = 1.0 if overdue else min(1.0, len(jobs) / self._packing.rows(bucket))
+            return overdue, fill, age
+
+        bucket, jobs = max(self._buckets.items(), key=urgency)
+        batch = [jobs.popleft() for _ in range(min(len(jobs), self._packing.rows(bucket)))]
+        if not jobs:
+            del self._buckets[bucket]
+        return bucket, batch
+
+    # The tokenizing thread.
+
+    def _tokenize_all(self) -> None:
+        while True:
+            with self._lock:
+                while not self._untokenized and not self._closed:
+                    self._to_tokenize.wait()
+                if self._closed:
+                    return
+                count = min(len(self._untokenized), _TOKENIZED_AT_ONCE)
+                jobs = [self._untokenized.popleft() for _ in range(count)]
+            failed = self._encode(jobs)
+            with self._lock:
+                for job, error in failed.items():
+                    self._fail([job], error)
+                tokenized = [job for job in jobs if job not in failed]
+                if self._closed:
+                    self._fail(tokenized, _closed())
+                    return
+                for job in tokenized:
+                    self._queue(job)
+                self._to_run.notify()
+
+    def _encode(self, jobs: list[_Job]) -> dict[_Job, BaseException]:
+        """Set the encoding of each job; return those whose input the tokenizer refused."""
+        try:
+            encoded = self._model.encode([job.input for job in jobs])
+            for job, one in zip(jobs, encoded, strict=True):
+                job.encoded = one
+                job.bucket = self._packing.bucket(len(one))
+        except BaseException as error:  # this thread must outlive whatever a model raises
+            if len(jobs) == 1:
+                return {jobs[0]: error}
+            # One bad input (a lone surrogate, say) must not fail its neighbours.
+            return {k: v for job in jobs for k, v in self._encode([job]).items()}
+        return {}
+
+    def _queue(self, job: _Job) -> None:
+        if job.encoded.truncated:
+            self._cut.add(_fingerprint(job.input))
+            self._stats.truncated = len(self._cut)
+        job.since = self._stats.batches
+        self._buckets.setdefault(job.bucket, deque()).append(job)
+
+    # The device thread.
+
+    def _run_all(self) -> None:
+        while True:
+            with self._lock:
+                while not self._buckets and not self._closed:
+                    self._to_run.wait()
+                if self._closed:
+                    return
+                bucket, jobs = self._next_batch()
+                rows = self._packing.rows(bucket)
+            self._run(bucket, jobs, rows)
+
+    def _run(self, bucket: Bucket, jobs: list[_Job], rows: int) -> None:
+        batch = [job.encoded for job in jobs]
+        outcome: FloatArray | BaseException
+        start = time.perf_counter()
+        try:
+            if len(batch) < rows:
+                batch += [self._model.filler(bucket.filler_length)] * (rows - len(batch))
+            outcome = self._model.forward(batch, bucket.width)
+            expected = (rows, len(self.labels))
+            if outcome.shape != expected:
+                outcome = ValueError(f"the model's logits are {outcome.shape}, not {expected}")
+        except BaseException as error:  # this thread must outlive whatever a model raises
+            outcome = error
+        seconds = time.perf_counter() - start
+        with self._lock:
+            self._stats.batches += 1
+            self._stats.device_seconds += seconds
+            if not isinstance(outcome, BaseException):
+                self._count(bucket, jobs, rows)
+                for job, row in zip(jobs, outcome[: len(jobs)], strict=True):
+                    self._answer(job, row.copy())
+            elif isinstance(outcome, OutOfMemory) and rows > 1 and not self._closed:
+                self._packing.halve()
+                self._stats.halvings += 1
+                self._buckets.setdefault(bucket, deque()).extendleft(reversed(jobs))
+            else:
+                self._fail(jobs, outcome)
+
+    def _count(self, bucket: Bucket, jobs: list[_Job], rows: int) -> None:
+        tokens = sum(len(job.encoded) for job in jobs)
+        stats = self._stats
+        stats.unique += len(jobs)
+        stats.tokens += tokens
+        stats.padding += len(jobs) * bucket.width - tokens
+        stats.filler_rows += rows - len(jobs)
+        stats.filler_tokens += (rows - len(jobs)) * bucket.width
+        stats.shapes[bucket.width] = rows
+
+
+def _fingerprint(key: Input) -> bytes:
+    parts = [key] if isinstance(key, str) else key
+    text = "\0".join(f"{len(part)}:{part}" for part in parts)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _checked(inputs: Sequence[Input]) -> list[Input]:
+    if isinstance(inputs, str | bytes):
+        raise TypeError("predict() takes a list of inputs, not a single text")
+    keys = list(inputs)
+    for i, key in enumerate(keys):
+        if isinstance(key, str):
+            continue
+        if isinstance(key, tuple) and len(key) == 2 and all(isinstance(x, str) for x in key):
+            continue
+        kind = f"tuple of {len(key)}" if isinstance(key, tuple) else type(key).__name__
+        raise TypeError(f"input {i} is neither a text nor a pair of texts: it is a {kind}")
+    return keys
+
+
+def _closed() -> RuntimeError:
+    return RuntimeError("the engine is closed")
