@@ -16,7 +16,7 @@ test: $(VENV)/.dev chromium check
 
 # The tests that need the real data sets and checkpoints; they must be there.
 test-data: $(VENV)/.dev
-	AUDITKIT_REQUIRE_DATA=1 $(BIN)/python -m pytest -m shared_data
+	AUDITKIT_REQUIRE_DATA=1 AUDITKIT_TEST_TEXTS=500 $(BIN)/python -m pytest -m shared_data
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

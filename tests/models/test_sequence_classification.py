@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import ByT5Tokenizer
 
 from auditkit.errors import ModelError
 from auditkit.models.loading import load_model
@@ -171,6 +172,20 @@ def test_bfloat16_runs_in_bfloat16_and_answers_float32(bert):
     assert b.dtype == np.float32
     assert rough.info.dtype == "bfloat16"
     assert 0 < np.abs(a - b).max() < 0.3
+
+
+def test_a_tokenizer_without_a_fast_version_is_used(tmp_path):
+    # One token a byte, three special ones below, and an end-of-text token behind.
+    network("bert", vocab_size=384).save_pretrained(tmp_path)
+    ByT5Tokenizer().save_pretrained(tmp_path)
+    model = load_model(str(tmp_path), device="cpu")
+    short, full, cut, pair = model.encode(["ab", "x" * 63, "x" * 64, ("a", "b" * 99)])
+    assert short.token_ids == (ord("a") + 3, ord("b") + 3, 1)
+    assert [len(one) for one in (full, cut, pair)] == [MAX_POSITIONS] * 3
+    assert [one.truncated for one in (short, full, cut, pair)] == [False, False, True, True]
+    assert np.isfinite(model.forward([short, model.filler(5)], 8)).all()
+    again = load_model(str(tmp_path), device="cpu")
+    assert again.info.tokenizer_digest == model.info.tokenizer_digest
 
 
 def test_a_dtype_the_architecture_cannot_run_in_is_refused(tmp_path):
