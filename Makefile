@@ -3,8 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Tests and the demo run in one process on few cores: threads are set on purpose.
-export TOKENIZERS_PARALLELISM := false
+# Tests run in a process a core, each with one thread: more of either only get in each other's way.
+CORES := $(shell nproc 2>/dev/null || echo 2)
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile
 
 .PHONY: demo test test-data check lint format bench clean
 
@@ -12,11 +13,11 @@ demo: $(VENV)/.core
 	$(BIN)/auditkit demo
 
 test: $(VENV)/.dev chromium check
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 # The tests that need the real data sets and checkpoints; they must be there.
 test-data: $(VENV)/.dev
-	AUDITKIT_REQUIRE_DATA=1 AUDITKIT_TEST_TEXTS=500 $(BIN)/python -m pytest -m shared_data
+	AUDITKIT_REQUIRE_DATA=1 AUDITKIT_TEST_TEXTS=500 $(PYTEST) -m shared_data
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

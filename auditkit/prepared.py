@@ -56,18 +56,33 @@ def prepared(
         offline=options.offline,
         multi_label=suite.multi_label or None,
     )
-    _hold_model(suite, loaded.info)
+    _hold_model(suite, checks, loaded.info)
     with BatchingEngine(loaded) as engine:
         yield Prepared(suite, checks, loaded.info, engine, options, progress)
 
 
-def _hold_model(suite: Suite, info: ModelInfo) -> None:
+def _hold_model(suite: Suite, checks: Sequence[Check], info: ModelInfo) -> None:
     """Refuse a suite that speaks of labels the model does not have."""
     if info.multi_label and not suite.multi_label:
         raise ModelError(
             f"{info.source} gives several labels a text, the suite '{suite.name}' expects one",
             hint="Write 'multi_label: true' in the suite",
         )
+    by_label = {
+        f"{check.name}.{metric.name}"
+        for check in checks
+        for metric in check.metrics
+        if metric.per_label
+    }
+    for index, requirement in enumerate(suite.requirements):
+        label = requirement.where.get("label")
+        metric = ".".join(requirement.metric.split(".")[:2])
+        if label is not None and metric in by_label and label not in info.labels:
+            raise suite.error(
+                ("requirements", index),
+                f"the model has no label '{label}'",
+                did_you_mean(label, list(info.labels)),
+            )
 
 
 def _positive_label(suite: Suite, labels: Sequence[str]) -> str | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from auditkit.collection import Collected
 from auditkit.environment import environment
 from auditkit.errors import CheckError
 from auditkit.evidence import open_evidence
+from auditkit.metrics.columns import MOST_GROUPS
 from auditkit.metrics.measure import DRAWS
 from auditkit.prepared import Prepared
 from auditkit.record import CheckRecord, DataRecord, EngineRecord, ModelRecord, Record, SuiteRecord
@@ -68,6 +70,7 @@ def _data_record(audit: Prepared, key: str, predictions: Collected | CheckError)
         for role in ("text", "pair", "label", "id", "rationale")
         if (name := getattr(config, role)) is not None
     }
+    groups = {group: _group_counts(examples, group) for group in examples.groups}
     return DataRecord(
         id=key,
         source=examples.source,
@@ -78,12 +81,24 @@ def _data_record(audit: Prepared, key: str, predictions: Collected | CheckError)
         rows_total=examples.rows_total,
         columns={**columns, **{f"group:{group}": group for group in examples.groups}},
         label_counts=dict(examples.label_counts),
-        groups={group: _group_counts(examples, group) for group in examples.groups},
+        groups=groups,
         unknown_groups=dict(examples.unknown_groups),
         truncated=truncated,
-        notes=list(examples.notes),
+        notes=[*examples.notes, *_group_notes(groups)],
         evidence=evidence,
     )
+
+
+def _group_notes(groups: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    for group, counts in groups.items():
+        if len(counts) > MOST_GROUPS:
+            yield f"'{group}' has {len(counts):,} values; the {MOST_GROUPS} largest are measured"
+    for first, second in combinations(groups, 2):
+        if len(groups[first]) * len(groups[second]) > MOST_GROUPS:
+            yield (
+                f"'{first}' and '{second}' may have {len(groups[first]) * len(groups[second]):,} "
+                f"intersections; the {MOST_GROUPS} largest are measured"
+            )
 
 
 def _torch_threads() -> int:

@@ -187,6 +187,11 @@ CASES: dict[str, tuple[Callable[[Place], object], list[str], list[str]]] = {
         [],
         ["suite.yaml:5", "no label 'great'", "bad, fair, good"],
     ),
+    "requirement on an unknown label": (
+        lambda p: p.edit("accuracy, min", "recall, where: {label: god}, min"),
+        [],
+        ["suite.yaml:9", "no label 'god'", "Did you mean 'good'?"],
+    ),
     # the data
     "data file is missing": (lambda p: p.data.unlink(), [], ["data.jsonl"]),
     "data file is empty": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -9,10 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from auditkit import __version__
 from auditkit.cli import _run
-from auditkit.terminal import PlainProgress, progress
+from auditkit.terminal import BarProgress, PlainProgress, progress
 
 
 @pytest.fixture
@@ -232,6 +234,20 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(capsys):
     shown.finish()
     lines = capsys.readouterr().err.splitlines()
     assert lines == ["predictions: 1,000 examples, 200 already done", "predictions: done"]
+
+
+def test_progress_is_a_bar_with_the_time_left_on_a_terminal():
+    stream = io.StringIO()
+    shown = BarProgress(Console(file=stream, force_terminal=True, width=100))
+    shown.start("predictions [all]", 1000, 200)
+    shown.advance(400)
+    shown.say("a [bold]line[/bold]")
+    shown.finish()
+    text = stream.getvalue()
+    assert "predictions [all]" in text
+    assert "600/1000" in text
+    assert "left" in text
+    assert "a [bold]line[/bold]" in text
 
 
 def test_the_record_holds_no_path_that_was_not_given(make_suite, checkpoint, tmp_path, monkeypatch):

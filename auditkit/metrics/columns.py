@@ -19,7 +19,10 @@ import pyarrow.compute as pc
 
 from auditkit.errors import CheckError
 
-__all__ = ["Codes", "Columns", "Grouping", "groupings"]
+__all__ = ["MOST_GROUPS", "Codes", "Columns", "Grouping", "groupings"]
+
+MOST_GROUPS = 500
+"""Of a grouping with more groups than this the largest are measured."""
 
 Index = npt.NDArray[np.int64]
 _SEPARATOR = "\x1f"
@@ -206,7 +209,16 @@ def groupings(columns: Columns, groups: Sequence[str], rows: Index | None = None
     result = list(single.values())
     for first, second in combinations(groups, 2):
         result.append(_intersect(single[first], single[second]))
-    return [grouping for grouping in result if grouping.slices]
+    return [_largest(grouping) for grouping in result if grouping.slices]
+
+
+def _largest(grouping: Grouping) -> Grouping:
+    if len(grouping.slices) <= MOST_GROUPS:
+        return grouping
+    counts = grouping.membership @ np.bincount(
+        grouping.patterns[grouping.patterns >= 0], minlength=grouping.membership.shape[1]
+    )
+    return grouping.only(np.sort(np.argsort(-counts, kind="stable")[:MOST_GROUPS]).tolist())
 
 
 def _intersect(first: Grouping, second: Grouping) -> Grouping:

@@ -10,7 +10,8 @@ import torch
 
 from auditkit.inference.engine import BatchingEngine
 from auditkit.models.loading import load_model
-from tests.models.tiny import save, shared, texts
+from tests.models.tiny import save, texts
+from tests.real import real
 
 DEVICES = [
     "cpu",
@@ -142,7 +143,7 @@ def test_one_thread_and_two_give_the_same_bits(tmp_path):
 
 
 def sst2():
-    lines = shared("data/sst2/dev.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    lines = real("data/sst2/dev.tsv").read_text(encoding="utf-8").splitlines()[1:]
     rows = [line.rsplit("\t", 1) for line in lines]
     return [text for text, _ in rows], np.array([int(label) for _, label in rows])
 
@@ -151,7 +152,7 @@ def sst2():
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_real_checkpoint_keeps_its_bits(dtype, device):
-    model = load_model(str(shared("models/sst2-minilm")), device=device, dtype=dtype)
+    model = load_model(str(real("models/sst2-minilm")), device=device, dtype=dtype)
     # Fewer texts by default: each alone pays for a whole batch of a real network.
     count = int(os.environ.get("AUDITKIT_TEST_TEXTS", "80"))
     words = sorted({word for text in sst2()[0] for word in text.split() if word.isalpha()})
@@ -164,7 +165,7 @@ def test_a_real_checkpoint_keeps_its_bits(dtype, device):
 def test_a_real_checkpoint_is_as_accurate_as_in_a_plain_loop():
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    folder = shared("models/sst2-minilm")
+    folder = real("models/sst2-minilm")
     inputs, labels = sst2()
     logits = together(load_model(str(folder), device="cpu"), inputs)
     encode = AutoTokenizer.from_pretrained(folder)

@@ -357,6 +357,20 @@ def test_a_gap_needs_two_groups(single):
     assert "two groups of at least 400" in gap.note
 
 
+def test_of_very_many_groups_the_largest_are_measured():
+    names = [f"user{number:04d}" for number in range(700)]
+    column = [name for number, name in enumerate(names) for _ in range(1 + (number >= 250))]
+    table = pa.table({"correct": [True] * len(column), "group:user": column})
+    metric = Metric("accuracy", Mean("correct"), "higher")
+    measured = _measured(table, [metric], groups=("user",), minimum_group=1)
+    found = {key[1][1] for key in measured if len(key) > 1 and key[1][0] == "user"}
+    assert len(found) == 500
+    assert set(names[250:]) <= found
+    gap = measured["accuracy.gap", ("group", "user")]
+    assert gap.value is None
+    assert "more than 100 groups" in gap.note
+
+
 def test_a_planted_gap_is_found_and_an_absent_one_is_not():
     rng = np.random.default_rng(11)
     n = 4000

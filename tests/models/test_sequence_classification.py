@@ -10,7 +10,8 @@ from transformers import ByT5Tokenizer
 
 from auditkit.errors import ModelError
 from auditkit.models.loading import load_model
-from tests.models.tiny import LABELS, MAX_POSITIONS, VOCABULARY, WORDS, network, save, shared, texts
+from tests.models.tiny import LABELS, MAX_POSITIONS, VOCABULARY, WORDS, network, save, texts
+from tests.real import real
 
 FAMILIES = [
     "bert", "roberta", "distilbert", "electra", "albert", "deberta-v2", "gpt2", "xlnet", "bart",
@@ -260,7 +261,7 @@ class TestDigest:
 
 @pytest.mark.shared_data
 def test_stored_truncation_of_a_real_checkpoint_is_ignored():
-    model = load_model(str(shared("models/sst2-minilm")), device="cpu")
+    model = load_model(str(real("models/sst2-minilm")), device="cpu")
     assert model.info.max_length == 512
     assert len(model.encode(["good " * 100])[0]) == 102
     assert (model.info.stored_dtype, model.info.labels) == ("float16", ("negative", "positive"))

@@ -1,11 +1,9 @@
 """Small real checkpoints with random weights, made on the spot and saved like any other."""
 
-import os
 import random
 import warnings
 from pathlib import Path
 
-import pytest
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import AutoModelForSequenceClassification, PreTrainedTokenizerFast
@@ -106,13 +104,3 @@ def save(folder: Path, family: str = "bert", tokenizer_options=None, **changes) 
     network(family, **changes).save_pretrained(folder)
     tokenizer(family, **(tokenizer_options or {})).save_pretrained(folder)
     return folder
-
-
-def shared(name: str) -> Path:
-    """A real checkpoint or data set kept beside the project; skips the test without it."""
-    root = os.environ.get("AUDITKIT_TEST_DATA")
-    base = Path(root) if root else Path(__file__).parents[3] / "shared"
-    path = base / name
-    if not path.exists():
-        pytest.skip(f"{name} is not there: set AUDITKIT_TEST_DATA to the folder that holds it")
-    return path
