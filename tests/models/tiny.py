@@ -53,6 +53,8 @@ def tokenizer(family: str, **options) -> PreTrainedTokenizerFast:
             named |= {"bos_token": "[CLS]", "eos_token": "[SEP]"}
     if family in {"roberta", "bart", "distilbert", "gpt2"}:
         options.setdefault("model_input_names", ["input_ids", "attention_mask"])
+    else:  # not the default of every version of transformers
+        options.setdefault("model_input_names", ["input_ids", "token_type_ids", "attention_mask"])
     options.setdefault("model_max_length", 10**30)
     return PreTrainedTokenizerFast(tokenizer_object=backend, **named, **options)
 
