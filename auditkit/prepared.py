@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from auditkit.inference.engine import BatchingEngine
     from auditkit.models.base import ModelInfo
 
-__all__ = ["Prepared", "prepared"]
+__all__ = ["Prepared", "group_counts", "prepared"]
 
 _REPORTS = Path("reports")
 _TIMED_EXAMPLES = 128
@@ -125,6 +125,7 @@ class Prepared:
         self.configs: dict[str, DataConfig] = {}
         self.data_of: dict[str, str] = {}
         self._load_data()
+        self._hold_groups()
         self.executor = executor(options.workers)
 
     def _load_data(self) -> None:
@@ -149,6 +150,21 @@ class Prepared:
                 self.configs[key] = check.data
             self.data_of[check.name] = key
 
+    def _hold_groups(self) -> None:
+        """Refuse a requirement on a group that the data does not have; a sample may miss one."""
+        for index, requirement in enumerate(self.suite.requirements):
+            examples = self.examples[self.data_of[requirement.check]]
+            for column, value in requirement.where.items():
+                if examples.limited or column not in examples.groups:
+                    continue
+                known = list(group_counts(examples, column))
+                if value not in known:
+                    raise self.suite.error(
+                        ("requirements", index),
+                        f"no example has '{value}' in the group column '{column}'",
+                        did_you_mean(value, known),
+                    )
+
     @cached_property
     def id(self) -> str:
         """Digest over everything that decides the outcome: equal for equal audits."""
@@ -170,7 +186,9 @@ class Prepared:
         if self.options.output is not None:
             return self.options.output
         base = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(self.info.source).name).strip("-.") or "model"
-        return _REPORTS / self.suite.name / f"{base}-{self.info.digest[:8]}"
+        # A quick trial must not take the place of a whole audit.
+        partial = "-partial" if self.options.limit is not None or self.options.only else ""
+        return _REPORTS / self.suite.name / f"{base}-{self.info.digest[:8]}{partial}"
 
     def seconds_per_query(self) -> float:
         """Time a sample of the data on the model, after a first one that warms it up."""
@@ -207,3 +225,19 @@ class Prepared:
         if skipped:
             reasons.append(f"--only left out: {', '.join(skipped)}")
         return reasons
+
+
+def group_counts(examples: Examples, group: str) -> dict[str, int]:
+    """Return how many examples each value of a group column has, by value."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = examples.table.column(f"group:{group}")
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        column = pc.list_flatten(column)
+    counts = {
+        one["values"]: int(one["counts"])
+        for one in pc.value_counts(column).to_pylist()
+        if one["values"] is not None
+    }
+    return dict(sorted(counts.items()))

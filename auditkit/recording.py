@@ -15,12 +15,12 @@ from auditkit.errors import CheckError
 from auditkit.evidence import open_evidence
 from auditkit.metrics.columns import MOST_GROUPS
 from auditkit.metrics.measure import DRAWS
-from auditkit.prepared import Prepared
+from auditkit.prepared import Prepared, group_counts
 from auditkit.record import CheckRecord, DataRecord, EngineRecord, ModelRecord, Record, SuiteRecord
 from auditkit.saved import judge_run
 
 if TYPE_CHECKING:
-    from auditkit.data import Examples
+    pass
 
 __all__ = ["make_record"]
 
@@ -70,7 +70,7 @@ def _data_record(audit: Prepared, key: str, predictions: Collected | CheckError)
         for role in ("text", "pair", "label", "id", "rationale")
         if (name := getattr(config, role)) is not None
     }
-    groups = {group: _group_counts(examples, group) for group in examples.groups}
+    groups = {group: group_counts(examples, group) for group in examples.groups}
     return DataRecord(
         id=key,
         source=examples.source,
@@ -105,18 +105,3 @@ def _torch_threads() -> int:
     import torch
 
     return int(torch.get_num_threads())
-
-
-def _group_counts(examples: Examples, group: str) -> dict[str, int]:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    column = examples.table.column(f"group:{group}")
-    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        column = pc.list_flatten(column)
-    counts = {
-        one["values"]: int(one["counts"])
-        for one in pc.value_counts(column).to_pylist()
-        if one["values"] is not None
-    }
-    return dict(sorted(counts.items()))

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditkit.errors import RecordError
 from auditkit.metrics.declare import metric_from_dict
 from auditkit.record import CheckRecord, Measurement, PartRecord, Record, Verdict
 from auditkit.requirements import hold_requirement, judge
@@ -37,8 +38,11 @@ def judge_run(record: Record, folder: Path, requirements: Sequence[Requirement])
         from auditkit.evidence import open_evidence
         from auditkit.metrics.measure import measure_one
 
+        parts = evidence_of(record, check)
+        evidence = open_evidence(folder, parts)
+        _hold_digests(folder, parts)
         return measure_one(
-            open_evidence(folder, evidence_of(record, check)),
+            evidence,
             [metric_from_dict(one) for one in check.metrics],
             settings_of(record, check, confidence),
             metric,
@@ -46,6 +50,19 @@ def judge_run(record: Record, folder: Path, requirements: Sequence[Requirement])
         )
 
     return judge(requirements, record.checks, remeasure)
+
+
+def _hold_digests(folder: Path, parts: Sequence[PartRecord]) -> None:
+    """Refuse evidence that is not what the record was made from."""
+    from auditkit.evidence import digest_file
+
+    for part in parts:
+        if digest_file(folder / part.file) != part.digest:
+            raise RecordError(
+                "evidence is not what the record was made from",
+                file=folder / part.file,
+                hint="Run the audit again",
+            )
 
 
 def requirements_of(record: Record, file: Path | None = None) -> tuple[Requirement, ...]:

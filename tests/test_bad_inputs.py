@@ -192,6 +192,11 @@ CASES: dict[str, tuple[Callable[[Place], object], list[str], list[str]]] = {
         [],
         ["suite.yaml:9", "no label 'god'", "Did you mean 'good'?"],
     ),
+    "requirement on an unknown group": (
+        lambda p: p.edit("accuracy, min", "accuracy, where: {gender: femail}, min"),
+        [],
+        ["suite.yaml:9", "no example has 'femail'", "Did you mean 'female'?"],
+    ),
     # the data
     "data file is missing": (lambda p: p.data.unlink(), [], ["data.jsonl"]),
     "data file is empty": (

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
@@ -98,6 +99,15 @@ def test_requirements_that_cannot_be_judged(content, parts, finished, tmp_path, 
     errors = capsys.readouterr().err
     for part in parts:
         assert part in errors
+
+
+def test_gate_refuses_evidence_that_was_changed(finished, tmp_path, capsys):
+    part = next(finished.rglob("*.parquet"))
+    table = pq.read_table(part)
+    pq.write_table(table.slice(1), part)
+    requirements = _requirements(tmp_path, "accuracy, min: 0.1, confidence: 0.5")
+    assert _run(["gate", str(finished), "--requirements", requirements]) == 2
+    assert "not what the record was made from" in capsys.readouterr().err
 
 
 def test_gate_says_which_evidence_is_missing(finished, tmp_path, capsys):

@@ -279,7 +279,12 @@ def repeat_command(record: Record) -> str:
     parts = ["auditkit", "run", record.suite.source, "--model", source]
     config = record.suite.content.get("data")
     if isinstance(config, Mapping):
-        for flag, key in (("--data", "path"), ("--split", "split")):
+        for flag, key in (
+            ("--data", "path"),
+            ("--text", "text"),
+            ("--label", "label"),
+            ("--split", "split"),
+        ):
             if config.get(key) is not None:
                 parts += [flag, str(config[key])]
     parts += ["--seed", str(record.environment.seed)]

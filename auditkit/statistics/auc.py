@@ -244,8 +244,11 @@ def average_precision_interval(
     positives = int(np.count_nonzero(positive))
     if value >= 1.0:
         return wilson(positives, positives, confidence)
-    variance = average_precision_variance(value, float(influence @ influence), positives)
-    return replace(area_interval(value, variance, confidence), method="delta method (logit)")
+    interval = area_interval(value, float(influence @ influence), confidence)
+    # Few positives cannot show how bad the next ones may be: as in Wilson's interval.
+    z = critical_z(confidence)
+    low = min(interval.low, value * positives / (positives + z * z))
+    return replace(interval, low=low, method="delta method (logit)")
 
 
 def average_precision_variance(value: float, variance: float, positives: int) -> float:

@@ -357,6 +357,30 @@ def test_a_gap_needs_two_groups(single):
     assert "two groups of at least 400" in gap.note
 
 
+def test_no_error_seen_is_no_certainty(single):
+    """All right in every group: no interval may have zero width, whatever the statistic."""
+    right = single.set_column(
+        single.column_names.index("prediction"), "prediction", single["label"]
+    ).set_column(single.column_names.index("correct"), "correct", pa.array([True] * len(single)))
+    measured = _measured(right, labels=LABELS, groups=("region",), draws=1000)
+    for name in ("accuracy", "f1_macro", "recall_weighted", "balanced_accuracy"):
+        assert measured[name,].low < 1.0, name
+        gap = measured[f"{name}.gap", ("group", "region")]
+        assert gap.value == 0.0
+        assert gap.high > 0.005, name
+        assert measured[f"{name}.worst", ("group", "region")].low < 0.995, name
+
+
+def test_no_error_seen_is_no_certainty_with_several_labels(several):
+    column = several.column_names.index("prediction")
+    right = several.set_column(column, "prediction", several["label"])
+    group = pa.array(["x", "y"] * (len(several) // 2))
+    measured = _measured(right.append_column("group:g", group), labels=LABELS, groups=("g",))
+    for name in ("f1_macro", "f1_micro"):
+        assert measured[name,].low < 1.0
+        assert measured[f"{name}.gap", ("group", "g")].high > 0.0
+
+
 def test_of_very_many_groups_the_largest_are_measured():
     names = [f"user{number:04d}" for number in range(700)]
     column = [name for number, name in enumerate(names) for _ in range(1 + (number >= 250))]

@@ -110,7 +110,7 @@ class _AreaEstimator(InfluenceEstimator):
             # Perfect in every class: no surer than the class with the fewest positives.
             held = min(int(positive.sum()) for _, positive in usable)
             return statistics.wilson(int(held * estimate.value), held, draw.confidence)
-        variance = float((self.influence(rows)[1] ** 2).sum()) + self.unseen_variance(rows)
+        variance = float((self.influence(rows)[1] ** 2).sum())
         method = "DeLong (logit)" if self._is_roc else "delta method (logit)"
         return replace(
             statistics.area_interval(estimate.value, variance, draw.confidence), method=method

@@ -72,16 +72,13 @@ class CountEstimator:
         valid = (grouping.patterns >= 0) & (self._codes >= 0)
         flat = grouping.patterns[valid].astype(np.int64) * self._cells + self._codes[valid]
         counts = np.bincount(flat, minlength=patterns * self._cells)
-        counts = counts.reshape(patterns, self._cells).astype(np.int64)
-        occupied = counts.any(axis=0)
-
-        def on_occupied(cells: Array) -> Array:
-            full = np.zeros((*cells.shape[:-1], self._cells))
-            full[..., occupied] = cells
-            return self._function(full)
-
+        # Cells without a row stay: an outcome that was not seen is still thinkable.
         return statistics.group_replicates(
-            counts[:, occupied], grouping.membership, on_occupied, draws, rng
+            counts.reshape(patterns, self._cells).astype(np.int64),
+            grouping.membership,
+            self._function,
+            draws,
+            rng,
         )
 
 
@@ -142,6 +139,9 @@ def _label_cells(
     is_true = holds[:, found // width].T.astype(float)
     is_predicted = given[:, found % width].T.astype(float)
     exclusive = not (true.is_list or predicted.is_list)
+    more_true, more_predicted = _thinkable(len(known), exclusive=exclusive)
+    is_true = np.concatenate([is_true, more_true])
+    is_predicted = np.concatenate([is_predicted, more_predicted])
 
     def one_vs_rest(counts: Array) -> OneVsRest:
         hits = counts @ (is_true * is_predicted)
@@ -153,7 +153,21 @@ def _label_cells(
             exclusive=exclusive,
         )
 
-    return (codes - shift).astype(np.int32), one_vs_rest, known, len(found)
+    return (codes - shift).astype(np.int32), one_vs_rest, known, len(is_true)
+
+
+def _thinkable(labels: int, *, exclusive: bool) -> tuple[Array, Array]:
+    """Return cells of errors, as 0/1 of labels and predictions, that may not have been seen.
+
+    Where no error was seen the evidence alone would claim certainty; the bootstrap's floor needs
+    a cell to put unseen rows in. One wrong prediction a label, or one label missed and one too
+    many, is enough for that.
+    """
+    one = np.eye(labels)
+    if exclusive:
+        return one, np.roll(one, 1, axis=1)
+    none = np.zeros((labels, labels))
+    return np.concatenate([one, none]), np.concatenate([none, one])
 
 
 def cell_estimators(
