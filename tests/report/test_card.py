@@ -378,7 +378,7 @@ def test_repeat_command_survives_a_shell() -> None:
     record = build(model=model, data=[dataset(rows=200)])
     assert shlex.split(repeat_command(record)) == [
         "auditkit", "run", "suites/bank.yaml", "--model", "models/it's mine@abc",
-        "--data", "data/test.jsonl", "--seed", "0", "--limit", "200",
+        "--data", "data/test.jsonl", "--label", "label", "--seed", "0", "--limit", "200",
     ]  # fmt: skip
 
 
