@@ -123,6 +123,9 @@ def _judge_one(
             why = f"its interval at {requirement.confidence:g} cannot be measured from this run"
             return _verdict(requirement, None, "missing", why)
     status, why, settling = _weigh(requirement, found)
+    if found.note and found.value is not None and metric.endswith((".gap", ".worst")):
+        # Which group it is about, and which were left out, belongs to the verdict.
+        why = f"{why}; {found.note}"
     return _verdict(requirement, found, status, why, settling)
 
 

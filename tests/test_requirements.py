@@ -131,6 +131,15 @@ def test_where_is_the_whole_slice():
     assert "not measured for gender=femail; there are gender=female" in unknown.why
 
 
+def test_a_verdict_on_groups_names_them_and_those_left_out():
+    note = "worst in 'female'; left out, fewer than 30 examples: 'other' (4)"
+    worst = _measurement(metric="accuracy.worst", slice={"group": "gender"}, note=note)
+    required = Requirement(metric="performance.accuracy.worst", where={"group": "gender"}, min=0.5)
+    (verdict,) = judge([required], [_check(worst)], _never)
+    assert verdict.status == "pass"
+    assert verdict.why.endswith(note)
+
+
 def test_another_confidence_is_measured_again():
     asked = []
 
