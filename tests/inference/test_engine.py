@@ -1,8 +1,10 @@
 """The engine's own rules, with a scripted model: what is run, joined, failed and counted."""
 
-import os
 import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -276,8 +278,7 @@ def test_the_threads_end_with_the_engine():
     assert threading.active_count() == before
 
 
-@pytest.mark.skipif("PYTEST_XDIST_WORKER" in os.environ, reason="signals go to the worker")
-def test_ctrl_c_reaches_a_waiting_caller():
+def press_while_waiting():
     engine, model, gate, first = held_engine()
 
     def press():
@@ -291,6 +292,19 @@ def test_ctrl_c_reaches_a_waiting_caller():
     first.outcome()
     np.testing.assert_array_equal(engine.predict(["mine", "more"]), [[1, 4], [1, 4]])
     engine.close()
+
+
+def test_ctrl_c_reaches_a_waiting_caller():
+    """In an interpreter of its own: Ctrl-C goes to the main thread, which must be the caller."""
+    code = "from tests.inference.test_engine import press_while_waiting as run; run()"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=2 * TIMEOUT,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_memory_that_runs_out_halves_every_shape_for_good():
