@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EvidenceFolder",
+    "count_rows",
     "digest_file",
     "open_evidence",
     "part_key",
@@ -47,6 +48,11 @@ def digest_file(path: Path) -> str:
     """Return the SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def count_rows(path: Path) -> int:
+    """Return how many rows a part has."""
+    return int(pq.ParquetFile(path).metadata.num_rows)
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,7 @@ class EvidenceFolder:
             PartRecord(
                 file=self.path(part).relative_to(self.run).as_posix(),
                 digest=digest_file(self.path(part)),
-                rows=pq.ParquetFile(self.path(part)).metadata.num_rows,
+                rows=count_rows(self.path(part)),
             )
             for part in range(parts)
         ]

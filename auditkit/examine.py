@@ -13,7 +13,7 @@ from auditkit.errors import AuditkitError, CheckError
 from auditkit.evaluators.base import Collector, Context
 from auditkit.evaluators.predictions import Predictions
 from auditkit.evidence import EvidenceFolder, open_evidence
-from auditkit.metrics import metric_to_dict
+from auditkit.metrics.declare import metric_to_dict, table_to_dict
 from auditkit.metrics.measure import Settings, measure
 from auditkit.metrics.tables import tabulate
 from auditkit.plugins import source_digest
@@ -176,5 +176,6 @@ def _check_record(
         status=status,
         seconds=round(seconds, 3),
         metrics=[metric_to_dict(metric) for metric in check.metrics],
+        declared_tables=[table_to_dict(table) for table in check.evaluator.tables()],
         **found,
     )

@@ -6,8 +6,10 @@ data or a plugin. A record written by a newer schema is refused; see :func:`read
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -30,7 +32,12 @@ __all__ = [
     "TableRecord",
     "Verdict",
     "VerdictStatus",
+    "parse_content",
+    "parse_record",
+    "read_bytes",
     "read_record",
+    "record_bytes",
+    "record_digest",
     "write_atomically",
     "write_record",
 ]
@@ -126,6 +133,8 @@ class CheckRecord(_Part):
     """Files it rests on. A check that needs no rows of its own rests on the predictions."""
     metrics: list[dict[str, Any]] = Field(default_factory=list)
     """The declared metrics, enough to measure again without the evaluator."""
+    declared_tables: list[dict[str, Any]] = Field(default_factory=list)
+    """The declared tables, enough to draw them again without the evaluator."""
     measurements: list[Measurement] = Field(default_factory=list)
     """What was measured."""
     tables: list[TableRecord] = Field(default_factory=list)
@@ -315,6 +324,8 @@ class Record(_Part):
     """Cost."""
     environment: Environment
     """Where."""
+    digest: str | None = None
+    """SHA-256 over everything above, as :func:`record_digest` makes it; set when it is written."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True
@@ -342,11 +353,27 @@ def write_atomically(path: Path, content: bytes) -> None:
 def write_record(record: Record, folder: Path) -> Path:
     """Write ``record.json`` into ``folder`` and return its path."""
     path = folder / RECORD_NAME
-    content = json.dumps(
-        record.model_dump(mode="json", by_alias=True), ensure_ascii=False, indent=1
-    )
-    write_atomically(path, content.encode() + b"\n")
+    content = record.model_dump(mode="json", by_alias=True)
+    content["digest"] = record_digest(content)
+    write_atomically(path, record_bytes(content))
     return path
+
+
+def record_digest(content: Mapping[str, Any]) -> str:
+    """Return the SHA-256 over a record's content without its ``digest``.
+
+    It finds accidents and careless edits. It is no signature: whoever changes a record on
+    purpose can make its digest too.
+    """
+    covered = {key: value for key, value in content.items() if key != "digest"}
+    return hashlib.sha256(record_bytes(covered)).hexdigest()
+
+
+def record_bytes(content: Mapping[str, Any]) -> bytes:
+    """Return a record's content as it is spelled in a file; there is one spelling."""
+    return (
+        json.dumps(content, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass") + b"\n"
+    )
 
 
 def read_record(run: str | Path) -> Record:
@@ -362,11 +389,23 @@ def read_record(run: str | Path) -> Record:
     RecordError
         If there is none, it is damaged, or a newer auditkit wrote it.
     """
+    path, raw = read_bytes(run)
+    return parse_record(parse_content(raw, path), path)
+
+
+def read_bytes(run: str | Path) -> tuple[Path, bytes]:
+    """Return the path and the bytes of a run's ``record.json``.
+
+    Raises
+    ------
+    RecordError
+        If there is none, or it cannot be read.
+    """
     path = Path(run)
     if path.is_dir():
         path = path / RECORD_NAME
     try:
-        text = path.read_text(encoding="utf-8")
+        return path, path.read_bytes()
     except FileNotFoundError:
         raise RecordError(
             "there is no run here",
@@ -374,18 +413,41 @@ def read_record(run: str | Path) -> Record:
             hint="Name a folder that `auditkit run` wrote; an interrupted run has no "
             "record.json yet: give its `auditkit run` command again to finish it",
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise RecordError(f"cannot be read: {error}", file=path) from None
+
+
+def parse_content(raw: bytes, path: Path) -> dict[str, Any]:
+    """Return what the bytes of a record spell.
+
+    Raises
+    ------
+    RecordError
+        If they are no JSON mapping.
+    """
+    again = "Run the audit again: finished evidence is reused"
     try:
-        content = json.loads(text)
+        content = json.loads(raw.decode())
+    except UnicodeDecodeError:
+        raise RecordError("is damaged: it is not UTF-8", file=path, hint=again) from None
     except json.JSONDecodeError as error:
         raise RecordError(
-            f"is damaged: {error.msg}",
-            file=path,
-            line=error.lineno,
-            hint="Run the audit again: finished evidence is reused",
+            f"is damaged: {error.msg}", file=path, line=error.lineno, hint=again
         ) from None
-    schema = content.get("schema") if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        raise RecordError("is no record: it holds no mapping", file=path, hint=again)
+    return content
+
+
+def parse_record(content: Mapping[str, Any], path: Path) -> Record:
+    """Return the record that ``content`` is.
+
+    Raises
+    ------
+    RecordError
+        If it is damaged, or a newer auditkit wrote it.
+    """
+    schema = content.get("schema")
     if schema != SCHEMA:
         newer = isinstance(schema, str) and schema.startswith("auditkit/record/")
         raise RecordError(

@@ -54,7 +54,7 @@ def make_record(
         ),
         environment=environment(seed=audit.options.seed, draws=DRAWS, threads=_torch_threads()),
     )
-    verdicts = judge_run(record, audit.folder, audit.suite.requirements)
+    verdicts = judge_run(record, audit.folder, audit.suite.requirements, allow_plugins=True)
     return record.model_copy(update={"verdicts": verdicts})
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from auditkit.errors import AuditkitError, UsageError
 from auditkit.record import RECORD_NAME, Record, read_record, write_record
 
-__all__ = ["drop_stale", "only_run_in", "write_run"]
+__all__ = ["RENDERED", "drop_stale", "only_run_in", "write_run"]
 
-_RENDERED = (RECORD_NAME, "card.html", "summary.md")
+RENDERED = ("card.html", "summary.md")
+"""Pages made from the record alone."""
 
 
 @contextmanager
@@ -46,7 +47,7 @@ def drop_stale(folder: Path, audit_id: str) -> None:
             return
     except AuditkitError:
         pass
-    for name in _RENDERED:
+    for name in (RECORD_NAME, *RENDERED):
         (folder / name).unlink(missing_ok=True)
 
 

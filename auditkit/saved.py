@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditkit.errors import RecordError
-from auditkit.metrics.declare import metric_from_dict
+from auditkit.metrics.declare import Custom, metric_from_dict
 from auditkit.record import CheckRecord, Measurement, PartRecord, Record, Verdict
 from auditkit.requirements import hold_requirement, judge
 
@@ -18,13 +18,20 @@ if TYPE_CHECKING:
     from auditkit.metrics.measure import Settings
     from auditkit.suite import Requirement
 
-__all__ = ["evidence_of", "judge_run", "requirements_of", "settings_of"]
+__all__ = ["evidence_of", "judge_run", "plugin_metrics", "requirements_of", "settings_of"]
 
 
-def judge_run(record: Record, folder: Path, requirements: Sequence[Requirement]) -> list[Verdict]:
+def judge_run(
+    record: Record,
+    folder: Path,
+    requirements: Sequence[Requirement],
+    *,
+    allow_plugins: bool = False,
+) -> list[Verdict]:
     """Return the verdicts on ``requirements``.
 
-    Intervals at a confidence the record does not hold are measured from the evidence.
+    Intervals at a confidence the record does not hold are measured from the evidence; those of
+    a plugin's metrics only with ``allow_plugins``, since that runs its code.
 
     Raises
     ------
@@ -38,6 +45,8 @@ def judge_run(record: Record, folder: Path, requirements: Sequence[Requirement])
         from auditkit.evidence import open_evidence
         from auditkit.metrics.measure import measure_one
 
+        if metric.partition(".")[0] in plugin_metrics(check) and not allow_plugins:
+            return None
         parts = evidence_of(record, check)
         evidence = open_evidence(folder, parts)
         _hold_digests(folder, parts)
@@ -63,6 +72,12 @@ def _hold_digests(folder: Path, parts: Sequence[PartRecord]) -> None:
                 file=folder / part.file,
                 hint="Run the audit again",
             )
+
+
+def plugin_metrics(check: CheckRecord) -> set[str]:
+    """Return the names of a check's metrics that only a plugin's code can measure."""
+    metrics = [metric_from_dict(one) for one in check.metrics]
+    return {metric.name for metric in metrics if isinstance(metric.statistic, Custom)}
 
 
 def requirements_of(record: Record, file: Path | None = None) -> tuple[Requirement, ...]:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,10 +21,21 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from auditkit.progress import Progress, SilentProgress
 from auditkit.record import Record, Verdict
 from auditkit.requirements import Outcome, outcome
 
-__all__ = ["BarProgress", "PlainProgress", "print_run", "print_verdicts", "progress"]
+if TYPE_CHECKING:
+    from auditkit.verify import Verification
+
+__all__ = [
+    "BarProgress",
+    "PlainProgress",
+    "print_run",
+    "print_verdicts",
+    "print_verification",
+    "progress",
+]
 
 _COLOURS = {
     "pass": "green",
@@ -34,10 +46,13 @@ _COLOURS = {
     "none": "default",
 }
 _SECONDS_BETWEEN_LINES = 10.0
+_MOST_MISMATCHES = 20
 
 
-def progress() -> BarProgress | PlainProgress:
+def progress(*, quiet: bool = False) -> Progress:
     """Return a progress bar on a terminal and plain lines elsewhere; both go to stderr."""
+    if quiet:
+        return SilentProgress()
     console = Console(stderr=True)
     return BarProgress(console) if console.is_terminal else PlainProgress()
 
@@ -109,10 +124,18 @@ class PlainProgress:
         print(message, file=sys.stderr, flush=True)  # noqa: T201
 
 
-def print_verdicts(verdicts: Sequence[Verdict], result: Outcome, partial: Sequence[str]) -> None:
-    """Print a line for each verdict, the reason under each that is not a pass, and the outcome."""
+def print_verdicts(
+    verdicts: Sequence[Verdict],
+    result: Outcome,
+    partial: Sequence[str],
+    *,
+    quiet: bool = False,
+) -> None:
+    """Print each verdict with its reason, and the outcome; if ``quiet``, leave out passes."""
     console = Console(highlight=False, soft_wrap=True)
     for verdict in verdicts:
+        if quiet and verdict.status == "pass":
+            continue
         colour = _COLOURS[verdict.status]
         console.print(f"[{colour}]{verdict.status.upper():<13}[/]{escape(verdict.text)}")
         console.print(f"{'':<13}{escape(verdict.why)}", style="dim")
@@ -121,8 +144,11 @@ def print_verdicts(verdicts: Sequence[Verdict], result: Outcome, partial: Sequen
         console.print(f"[yellow]Partial, not for release:[/] {escape(reason)}")
 
 
-def print_run(record: Record, folder: Path) -> None:
-    """Print the headline figures of a run, its verdicts, and where the card is."""
+def print_run(record: Record, folder: Path, *, quiet: bool = False) -> None:
+    """Print the headline figures of a run, its verdicts, and where the card is.
+
+    If ``quiet``, only checks that are not ok, verdicts that are no pass, and the outcome.
+    """
     console = Console(highlight=False, soft_wrap=True)
     for check in record.checks:
         if check.status != "ok":
@@ -130,6 +156,8 @@ def print_run(record: Record, folder: Path) -> None:
                 f"[{_COLOURS['error']}]{escape(check.name)}: {check.status}[/] "
                 f"{escape(check.error or '')}"
             )
+            continue
+        if quiet:
             continue
         table = Table(title=escape(check.name), title_justify="left", box=None, pad_edge=False)
         for heading in ("metric", "value", "interval", "n"):
@@ -143,5 +171,27 @@ def print_run(record: Record, folder: Path) -> None:
         console.print(table)
         console.print()
     result = outcome(record.verdicts, record.checks)
-    print_verdicts(record.verdicts, result, record.partial)
-    console.print(f"Card: {escape(str(folder / 'card.html'))}")
+    print_verdicts(record.verdicts, result, record.partial, quiet=quiet)
+    if not quiet:
+        console.print(f"Card: {escape(str(folder / 'card.html'))}")
+
+
+def print_verification(found: Verification, folder: Path) -> None:
+    """Print what holds, each thing that does not, and what was not looked at."""
+    console = Console(highlight=False, soft_wrap=True)
+    for what, count in found.held.items():
+        console.print(f"[{_COLOURS['pass']}]{'HOLDS':<13}[/]{what} ({count:,})")
+    for mismatch in found.mismatches[:_MOST_MISMATCHES]:
+        console.print(f"[{_COLOURS['fail']}]{'DOES NOT HOLD':<14}[/]{escape(str(mismatch))}")
+    left = len(found.mismatches) - _MOST_MISMATCHES
+    if left > 0:
+        console.print(f"{'':<13}and {left:,} more")
+    for name in found.not_verified:
+        console.print(f"[{_COLOURS['missing']}]{'NOT VERIFIED':<13}[/]{escape(name)}")
+    for name in found.not_covered:
+        console.print(f"{'NOT COVERED':<13}{escape(name)}", style="dim")
+    if any("(rendered" in name for name in found.not_covered):
+        hint = f"make the pages anew from the record: auditkit report {folder}"
+        console.print(f"{'':<13}{escape(hint)}", style="dim")
+    colour = _COLOURS[{0: "pass", 1: "fail"}.get(found.exit_code, "missing")]
+    console.print(f"[{colour}]{escape(found.sentence)}[/]")

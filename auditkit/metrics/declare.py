@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 __all__ = [
     "Area",
@@ -20,6 +20,8 @@ __all__ = [
     "Table",
     "metric_from_dict",
     "metric_to_dict",
+    "table_from_dict",
+    "table_to_dict",
 ]
 
 CurveKind: TypeAlias = Literal["roc", "precision_recall"]
@@ -196,3 +198,21 @@ class Curve:
 
 
 Table: TypeAlias = ConfusionMatrix | Curve
+
+
+def table_to_dict(table: Table) -> dict[str, Any]:
+    """Return a JSON-ready form of a declared table; :func:`table_from_dict` reads it back."""
+    return {"kind": type(table).__name__, **dataclasses.asdict(table)}
+
+
+def table_from_dict(content: dict[str, Any]) -> Table:
+    """Read back what :func:`table_to_dict` wrote.
+
+    >>> table_from_dict(table_to_dict(Curve("roc_curve", "roc"))) == Curve("roc_curve", "roc")
+    True
+    """
+    fields = dict(content)
+    kind = fields.pop("kind")
+    declared: Any = next(one for one in get_args(Table) if one.__name__ == kind)
+    table: Table = declared(**fields)
+    return table
