@@ -2,12 +2,12 @@
 
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+BIN = $(VENV)/bin
 # Tests run in a process a core, each with one thread: more of either only get in each other's way.
 CORES := $(shell nproc 2>/dev/null || echo 2)
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile
 
-.PHONY: demo test test-data check lint format bench clean
+.PHONY: demo test test-data test-next test-min test-wheel check format clean
 
 demo: $(VENV)/.core
 	$(BIN)/auditkit demo
@@ -18,6 +18,30 @@ test: $(VENV)/.dev chromium check
 # The tests that need the real data sets and checkpoints; they must be there.
 test-data: $(VENV)/.dev
 	AUDITKIT_REQUIRE_DATA=1 AUDITKIT_TEST_TEXTS=500 $(PYTEST) -m shared_data
+
+# The tests on transformers 5, which textattack's dependencies do not allow yet; so without it.
+test-next: VENV := .venv-next
+test-next: constraints.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	grep -v -E '^(transformers|tokenizers|huggingface-hub|textattack|flair)==' constraints.txt > $(VENV)/constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(VENV)/constraints.txt -e ".[test]" "transformers>=5,<6"
+	$(PYTEST)
+
+# The tests at the oldest versions that pyproject.toml allows.
+test-min: VENV := .venv-min
+test-min: constraints-min.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints-min.txt -e ".[test]"
+	$(PYTEST)
+
+# The wheel in an environment of its own, outside of the checkout; what `make test` does of this
+# borrows the dependencies of the checkout's environment.
+test-wheel: $(VENV)/.dev
+	rm -rf build/wheel && mkdir -p build/wheel
+	$(BIN)/python -m hatchling build -t wheel -d build/wheel
+	$(PYTHON) -m venv build/wheel/env
+	build/wheel/env/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build/wheel/*.whl
+	cd build/wheel && env/bin/auditkit validate smoke && env/bin/auditkit demo
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -48,4 +72,4 @@ chromium:
 	else echo "Chromium is not installed: browser tests will skip"; fi
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-next .venv-min build dist .pytest_cache .mypy_cache .ruff_cache

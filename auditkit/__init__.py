@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from auditkit._version import __version__
 
 if TYPE_CHECKING:
-    from auditkit.audit import Options, Plan, Run, plan_audit, run_audit
+    from auditkit.audit import Options, Plan, PredictionsFile, Run, plan_audit, run_audit
     from auditkit.errors import AuditkitError
-    from auditkit.evaluators.base import Collector, Context, Evaluator, Params, Task
+    from auditkit.evaluators.base import Collector, Context, Evaluator, Isolation, Params, Task
     from auditkit.metrics import Area, Cells, Custom, Mean, Metric, Ratio
     from auditkit.record import Record, read_record
     from auditkit.suite import Suite, load_suite
@@ -29,11 +29,13 @@ __all__ = [
     "Context",
     "Custom",
     "Evaluator",
+    "Isolation",
     "Mean",
     "Metric",
     "Options",
     "Params",
     "Plan",
+    "PredictionsFile",
     "Ratio",
     "Record",
     "Run",
@@ -47,9 +49,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "auditkit.audit": ("Options", "Plan", "Run", "plan_audit", "run_audit"),
+    "auditkit.audit": ("Options", "Plan", "PredictionsFile", "Run", "plan_audit", "run_audit"),
     "auditkit.errors": ("AuditkitError",),
-    "auditkit.evaluators.base": ("Collector", "Context", "Evaluator", "Params", "Task"),
+    "auditkit.evaluators.base": (
+        "Collector",
+        "Context",
+        "Evaluator",
+        "Isolation",
+        "Params",
+        "Task",
+    ),
     "auditkit.metrics": ("Area", "Cells", "Custom", "Mean", "Metric", "Ratio"),
     "auditkit.record": ("Record", "read_record"),
     "auditkit.suite": ("Suite", "load_suite"),

@@ -1,12 +1,15 @@
-"""The main flow: a suite and a checkpoint become evidence, verdicts, a record and a card."""
+"""The main flow: a suite and a model become evidence, verdicts, a record and a card.
+
+In place of a model there may be a file of its predictions.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from auditkit.examine import examine, predict
-from auditkit.options import Options
+from auditkit.options import Options, PredictionsFile
 from auditkit.prepared import prepared
 from auditkit.progress import Progress, SilentProgress
 from auditkit.record import Record
@@ -14,7 +17,7 @@ from auditkit.recording import make_record
 from auditkit.run_folder import drop_stale, only_run_in, write_run
 from auditkit.suite import Suite
 
-__all__ = ["Options", "Plan", "Run", "plan_audit", "run_audit"]
+__all__ = ["Options", "Plan", "PredictionsFile", "Run", "plan_audit", "run_audit"]
 
 
 @dataclass(frozen=True)
@@ -44,22 +47,27 @@ class Plan:
 
 
 def run_audit(
-    suite: str | Path | Suite,
-    model: str,
+    suite: str | Path | Suite | None,
+    model: str | None = None,
     options: Options | None = None,
     *,
+    predictions: str | Path | PredictionsFile | None = None,
     progress: Progress | None = None,
 ) -> Run:
-    """Audit a checkpoint.
+    """Audit a checkpoint, or a file of its predictions.
 
     Parameters
     ----------
     suite
-        A suite, its path or its name.
+        A suite, its path or its name. None, for a file of predictions only: performance is
+        measured, with scores calibration too, and nothing is required.
     model
         A folder, or a hub id with ``@revision`` if need be.
     options
         Everything else.
+    predictions
+        In place of a model: a file of labels, predictions, scores and groups. Checks that need a
+        model are skipped.
     progress
         Told how far it is.
 
@@ -71,32 +79,37 @@ def run_audit(
     Raises
     ------
     UserError
-        If suite, model or data cannot be used. Checks that fail do not raise: they are
-        recorded as in error, and their requirements as missing.
+        If suite, model, data or predictions cannot be used. Checks that fail do not raise: they
+        are recorded as in error, and their requirements as missing.
     """
-    with prepared(suite, model, options or Options(), progress or SilentProgress()) as audit:
+    options, progress = options or Options(), progress or SilentProgress()
+    with prepared(suite, model, options, progress, predictions=predictions) as audit:
         folder = audit.folder
         with only_run_in(folder):
             drop_stale(folder, audit.id)
-            predictions = {key: predict(audit, key) for key in audit.examples}
-            checks = [examine(audit, check, predictions) for check in audit.checks]
-            record = make_record(audit, checks, predictions)
+            base = {key: predict(audit, key) for key in audit.data}
+            checks = [examine(audit, check, base) for check in audit.checks]
+            record = make_record(audit, checks, base)
             write_run(record, folder)
     return Run(record, folder)
 
 
 def plan_audit(
-    suite: str | Path | Suite,
-    model: str,
+    suite: str | Path | Suite | None,
+    model: str | None = None,
     options: Options | None = None,
     *,
+    predictions: str | Path | PredictionsFile | None = None,
     progress: Progress | None = None,
 ) -> Plan:
     """Validate everything an audit needs and estimate its cost, without running it.
 
     Takes the arguments of :func:`run_audit` and raises the same errors. Writes nothing.
     """
-    with prepared(suite, model, options or Options(), progress or SilentProgress()) as audit:
+    # Answers from the disk would make the model look faster than it is.
+    options = replace(options or Options(), answer_cache=False)
+    progress = progress or SilentProgress()
+    with prepared(suite, model, options, progress, predictions=predictions) as audit:
         checks = [check for check in audit.checks if check.skipped is None]
         queries = sum(len(examples) for examples in audit.examples.values())
         for check in checks:
@@ -105,7 +118,7 @@ def plan_audit(
         return Plan(
             folder=audit.folder,
             checks=tuple(check.name for check in checks),
-            examples=sum(len(examples) for examples in audit.examples.values()),
+            examples=sum(len(examples) for examples in audit.data.values()),
             queries=queries,
             seconds=queries * audit.seconds_per_query(),
         )

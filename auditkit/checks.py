@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from auditkit.contract import declared_metrics, declared_tables, made_evaluator
 from auditkit.errors import PluginError, UsageError, did_you_mean
 from auditkit.evaluators.base import Collector, Evaluator, Task
 from auditkit.metrics import Metric
+from auditkit.metrics.hugging_face import no_network
 from auditkit.plugins import load_evaluator, source_digest
 from auditkit.requirements import hold_requirement
 from auditkit.suite import DataConfig, Requirement, Suite
@@ -38,7 +40,9 @@ class Check:
         return self.evaluator if isinstance(self.evaluator, Collector) else None
 
 
-def prepare_checks(suite: Suite, only: Collection[str] = ()) -> list[Check]:
+def prepare_checks(
+    suite: Suite, only: Collection[str] = (), *, offline: bool = False
+) -> list[Check]:
     """Load and validate the evaluators of a suite, and hold its requirements against them.
 
     Parameters
@@ -47,6 +51,8 @@ def prepare_checks(suite: Suite, only: Collection[str] = ()) -> list[Check]:
         The suite.
     only
         Names of the checks to run; all by default.
+    offline
+        Fetch no metric from the hub.
 
     Raises
     ------
@@ -62,7 +68,8 @@ def prepare_checks(suite: Suite, only: Collection[str] = ()) -> list[Check]:
                 f"--only names '{name}', which the suite does not have",
                 hint=did_you_mean(name, names),
             )
-    checks = [_prepare(suite, name, skipped=bool(only) and name not in only) for name in names]
+    with no_network(offline):
+        checks = [_prepare(suite, name, skipped=bool(only) and name not in only) for name in names]
     for index, requirement in enumerate(suite.requirements):
         _hold(suite, index, requirement, checks)
     return checks
@@ -85,11 +92,16 @@ def _prepare(suite: Suite, name: str, *, skipped: bool) -> Check:
             f"check '{name}': the evaluator '{kind.name}' does not examine {task}",
             f"It examines {examines}; take the check out of this suite",
         )
-    evaluator = kind(suite.parse_params(name, kind.Params))
-    metrics = tuple(evaluator.metrics())
-    repeated = {one.name for one in metrics if sum(one.name == two.name for two in metrics) > 1}
-    if repeated:
-        raise PluginError(f"the evaluator '{kind.name}' declares '{min(repeated)}' twice")
+    params = suite.parse_params(name, kind.Params)
+    called = f"the evaluator '{config.evaluator}'"
+    try:
+        evaluator = made_evaluator(kind, params, called)
+        metrics = declared_metrics(evaluator, called)
+        declared_tables(evaluator, called)
+    except PluginError as error:
+        raise suite.error(
+            ("checks", name), f"check '{name}': {error.message}", error.hint
+        ) from error
     return Check(
         name=name,
         evaluator=evaluator,

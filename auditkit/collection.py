@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auditkit.errors import AuditkitError, CheckError
-from auditkit.evidence import EvidenceFolder, part_key, prepare_rows
-from auditkit.execution.base import Executor
+from auditkit.errors import CheckError
+from auditkit.evidence import EvidenceFolder, part_key
+from auditkit.execution.base import Executor, Job, Overdue, Shard
 from auditkit.progress import Progress
 from auditkit.record import PartRecord
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from auditkit.data import Examples
-    from auditkit.evaluators.base import Collector, Context
 
 __all__ = ["Collected", "collect"]
 
@@ -33,22 +32,23 @@ class Collected:
 
 
 def collect(
-    collector: Collector,
+    job: Job,
     examples: Examples,
     folder: EvidenceFolder,
     executor: Executor,
     *,
     facts: Callable[[], Mapping[str, Any]],
-    context: Callable[[pa.Table], Context],
+    predictions: Callable[[pa.Table], pa.Table],
     fresh: bool,
+    timeout: float | None,
     progress: Progress,
 ) -> Collected:
     """Collect what is not on disk yet.
 
     Parameters
     ----------
-    collector
-        The evaluator that collects.
+    job
+        The evaluator that collects, and what it is given with every shard.
     examples
         What it is to examine; it is cut into shards of the collector's size.
     folder
@@ -57,19 +57,21 @@ def collect(
         Runs the shards.
     facts
         Everything but the shard's content that the rows depend on, as it is when a part is made.
-    context
-        Makes a shard's context from the shard.
+    predictions
+        Returns what the model said of a shard's examples, in their order.
     fresh
         Make every part anew.
+    timeout
+        Seconds it may take; None for no end.
     progress
         Told of examples done.
 
     Raises
     ------
     CheckError
-        If a shard fails; parts that were finished stay.
+        If a shard fails or the time runs out; parts that were finished stay.
     """
-    shards = list(examples.shards(collector.shard_size))
+    shards = list(examples.shards(job.collector.shard_size))
     fingerprints = [shard.fingerprint for shard in shards]
 
     def key(part: int) -> str:
@@ -77,30 +79,31 @@ def collect(
 
     missing = [part for part in range(len(shards)) if fresh or not folder.holds(part, key(part))]
     resumed = len(shards) - len(missing)
-    size = {part: len(shards[part]) for part in missing}
-    progress.start(folder.name, len(examples), len(examples) - sum(size.values()))
-    writing = threading.Lock()
+    left = sum(len(shards[part]) for part in missing)
+    progress.start(folder.name, len(examples), len(examples) - left)
+    errors: list[CheckError] = []
 
-    def job(part: int) -> Callable[[], None]:
-        def run() -> None:
-            shard = shards[part]
-            rows = collector.collect(shard, context(shard.table))
-            table = prepare_rows(rows, shard.table, folder.name)
-            with writing:
-                folder.write(part, key(part), table)
+    def waiting() -> Iterator[Shard]:
+        for part in missing:
+            if errors:  # no more are begun, but those that are may end and stay
+                return
+            yield Shard(part, shards[part], predictions(shards[part].table))
 
-        return run
-
-    for finished in executor.run([job(part) for part in missing]):
-        if finished.error is not None:
-            raise _as_check_error(folder.name, finished.error) from finished.error
-        progress.advance(size[missing[finished.index]])
+    try:
+        with closing(executor.run(job, waiting(), timeout)) as finished_shards:
+            for finished in finished_shards:
+                if finished.error is not None:
+                    errors.append(finished.error)
+                    continue
+                folder.write(finished.index, key(finished.index), finished.rows)
+                progress.advance(len(shards[finished.index]))
+    except Overdue:
+        raise CheckError(
+            f"'{job.check}' took longer than its timeout of {timeout:g} s",
+            hint="Finished parts are kept: the same command goes on from there",
+        ) from None
+    if errors:
+        raise errors[0]
     progress.finish()
     folder.keep_only(len(shards))
     return Collected(folder.records(len(shards)), resumed)
-
-
-def _as_check_error(name: str, error: Exception) -> CheckError:
-    if isinstance(error, AuditkitError):
-        return CheckError(str(error))
-    return CheckError(f"'{name}' raised {type(error).__name__}: {error}")

@@ -18,7 +18,7 @@ _PACKAGES = (
 _COLLECTING = ("torch", "transformers", "tokenizers", "numpy")
 
 
-def environment(*, seed: int, draws: int, threads: int) -> Environment:
+def environment(*, seed: int, draws: int, threads: int | None) -> Environment:
     """Return versions, platform and commit."""
     return Environment(
         auditkit=__version__,

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from auditkit.checks import Check
 from auditkit.collection import Collected, collect
 from auditkit.environment import collecting_versions
 from auditkit.errors import AuditkitError, CheckError
-from auditkit.evaluators.base import Collector, Context
+from auditkit.evaluators.base import Collector
 from auditkit.evaluators.predictions import Predictions
 from auditkit.evidence import EvidenceFolder, open_evidence
+from auditkit.execution.base import Job
+from auditkit.execution.choice import executor
 from auditkit.metrics.declare import metric_to_dict, table_to_dict
 from auditkit.metrics.measure import Settings, measure
 from auditkit.metrics.tables import tabulate
+from auditkit.models.base import ModelInfo
 from auditkit.plugins import source_digest
 from auditkit.prepared import Prepared
-from auditkit.record import CheckRecord, PartRecord
+from auditkit.record import CheckRecord, PartRecord, hardware
+from auditkit.supplied import take_supplied
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,17 +34,17 @@ __all__ = ["examine", "predict"]
 
 def predict(audit: Prepared, key: str) -> Collected | CheckError:
     """Collect the predictions on a data set; what went wrong is returned, not raised."""
+    if audit.supplied is not None:
+        return take_supplied(audit.supplied, audit.folder, audit.options, audit.progress)
     collector = Predictions(Predictions.Params())
     folder = EvidenceFolder(audit.folder, f"predictions-{key}")
     try:
         return _collect(
             audit,
-            collector,
-            "predictions",
-            source_digest(Predictions),
+            _job(audit, collector, "predictions", source_digest(Predictions)),
             folder,
             audit.examples[key],
-            lambda shard: _context(audit, "predictions", shard.select([])),
+            lambda shard: shard.select([]),
         )
     except CheckError as error:
         return error
@@ -70,11 +74,11 @@ def examine(
 
 
 def _examine(audit: Prepared, check: Check, base: Collected) -> dict[str, Any]:
-    examples = audit.examples[audit.data_of[check.name]]
+    data = audit.data_of[check.name]
     own: list[PartRecord] = []
     resumed = 0
     if check.collector is not None:
-        collected = _collect_check(audit, check, check.collector, examples, base)
+        collected = _collect_check(audit, check, check.collector, audit.examples[data], base)
         own, resumed = collected.parts, collected.resumed
         if not own:
             raise CheckError(f"'{check.name}' selected no examples")
@@ -82,10 +86,11 @@ def _examine(audit: Prepared, check: Check, base: Collected) -> dict[str, Any]:
     source = open_evidence(audit.folder, own or base.parts)
     settings = Settings(
         labels=audit.info.labels,
-        groups=examples.groups,
+        groups=audit.data[data].groups,
         positive=audit.positive,
         minimum_group=check.minimum_group,
         seed=audit.options.seed,
+        note=_hardware(audit) if check.evaluator.volatile else None,
     )
     return {
         "resumed_parts": resumed,
@@ -98,68 +103,77 @@ def _examine(audit: Prepared, check: Check, base: Collected) -> dict[str, Any]:
 def _collect_check(
     audit: Prepared, check: Check, collector: Collector, examples: Examples, base: Collected
 ) -> Collected:
+    job = _job(audit, collector, check.name, check.digest)
     whole = open_evidence(audit.folder, base.parts).to_table()
-    everything = _context(audit, check.name, whole)
-    chosen = collector.select(examples, everything)
+    chosen = collector.select(examples, job.context(whole))
     position = {one: row for row, one in enumerate(whole.column("example_id").to_pylist())}
 
-    def context(shard: pa.Table) -> Context:
-        rows = [position[one] for one in shard.column("example_id").to_pylist()]
-        return _context(audit, check.name, whole.take(rows))
+    def predictions(shard: pa.Table) -> pa.Table:
+        return whole.take([position[one] for one in shard.column("example_id").to_pylist()])
 
     return _collect(
         audit,
-        collector,
-        check.name,
-        check.digest,
+        job,
         EvidenceFolder(audit.folder, check.name),
         chosen,
-        context,
+        predictions,
+        timeout=audit.suite.checks[check.name].timeout,
     )
 
 
 def _collect(
     audit: Prepared,
-    collector: Collector,
-    name: str,
-    digest: str,
+    job: Job,
     folder: EvidenceFolder,
     examples: Examples,
-    context: Any,
+    predictions: Callable[[pa.Table], pa.Table],
+    timeout: float | None = None,
 ) -> Collected:
     constant = {
-        "check": name,
-        "evaluator": collector.name,
-        "version": collector.version,
-        "source": digest,
-        "params": collector.params.model_dump(mode="json"),
-        "positive": audit.positive,
-        "seed": audit.options.seed,
+        "check": job.check,
+        "evaluator": job.collector.name,
+        "version": job.collector.version,
+        "source": job.digest,
+        "params": job.collector.params.model_dump(mode="json"),
+        "positive": job.positive,
+        "seed": job.seed,
         "model": audit.model_facts(),
         "libraries": collecting_versions(),
     }
+    if job.collector.volatile:
+        # What was timed on one machine says nothing of another.
+        constant["hardware"] = _hardware(audit)
     return collect(
-        collector,
+        job,
         examples,
         folder,
-        audit.executor,
+        executor(job.collector.isolation, audit.options.workers),
         # Shapes are asked for when a part is made: they change where memory runs out.
         facts=lambda: {**constant, "shapes": audit.engine.shapes},
-        context=context,
+        predictions=predictions,
         fresh=audit.options.fresh,
+        timeout=timeout,
         progress=audit.progress,
     )
 
 
-def _context(audit: Prepared, check: str, predictions: pa.Table) -> Context:
-    return Context(
+def _job(audit: Prepared, collector: Collector, check: str, digest: str) -> Job:
+    return Job(
+        collector=collector,
+        digest=digest,
         engine=audit.engine,
         labels=audit.info.labels,
         positive=audit.positive,
-        predictions=predictions,
         check=check,
         seed=audit.options.seed,
     )
+
+
+def _hardware(audit: Prepared) -> str | None:
+    info = audit.info
+    if not isinstance(info, ModelInfo):
+        return None
+    return hardware(info.device, info.device_name, info.dtype, info.threads)
 
 
 def _check_record(
@@ -172,6 +186,7 @@ def _check_record(
         source_digest=check.digest,
         params=check.evaluator.params.model_dump(mode="json"),
         minimum_group=check.minimum_group,
+        volatile=check.evaluator.volatile,
         data=audit.data_of[check.name],
         status=status,
         seconds=round(seconds, 3),

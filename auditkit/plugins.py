@@ -1,7 +1,12 @@
 """Where evaluators come from: this package, another one, or a file.
 
 A suite names an evaluator by its own name (``performance``), by the name another installed
-package gave it in the entry-point group ``auditkit.evaluators``, or as ``./file.py:Class``.
+package gave it in the entry-point group ``auditkit.evaluators`` (``toxicity``, or
+``package/toxicity`` where two packages have one of that name), or as ``./file.py:Class``, a path
+relative to the current folder. A plain name that auditkit has itself is always auditkit's own.
+
+What is installed but not used breaks nothing: a package is imported when a suite names one of
+its evaluators, and :func:`describe_evaluators` says of a broken one why it is.
 """
 
 from __future__ import annotations
@@ -10,23 +15,41 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import re
 import sys
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
+from auditkit._version import __version__
+from auditkit.contract import verify_evaluator
 from auditkit.errors import PluginError, did_you_mean
 
 if TYPE_CHECKING:
     from auditkit.evaluators.base import Evaluator
 
-__all__ = ["EvaluatorListing", "find_evaluators", "load_evaluator", "source_digest"]
+__all__ = [
+    "EvaluatorListing",
+    "describe_evaluators",
+    "find_evaluators",
+    "load_evaluator",
+    "load_module",
+    "module_file",
+    "source_digest",
+]
 
 _BUILT_IN = {
+    "calibration": "auditkit.evaluators.calibration:Calibration",
+    "efficiency": "auditkit.evaluators.efficiency:Efficiency",
     "performance": "auditkit.evaluators.performance:Performance",
 }
+_OWN = "auditkit"
+_FILE_MODULE = "auditkit_plugin_"
 _GROUP = "auditkit.evaluators"
 
 
@@ -35,32 +58,103 @@ class EvaluatorListing:
     """An evaluator that a suite can name."""
 
     name: str
-    """What a suite calls it."""
+    """What a suite calls it: ``toxicity``, or ``package/toxicity`` where others are called so."""
     target: str
     """``module:Class``."""
     origin: str
     """``auditkit``, or the package that brings it."""
+    version: str | None
+    """The package's version, where it says one."""
+    tasks: tuple[str, ...] = ()
+    """What it can examine; :func:`describe_evaluators` fills this in and what follows."""
+    summary: str | None = None
+    """What it does, in one line."""
+    broken: str | None = None
+    """Why it cannot be used, or None."""
+
+    @property
+    def examines(self) -> str:
+        """What it can examine, in words; empty where that is not known."""
+        from auditkit.evaluators.base import ALL_TASKS
+
+        return "every task" if set(self.tasks) == ALL_TASKS else ", ".join(self.tasks)
+
+    @property
+    def called(self) -> str:
+        """The evaluator as messages call it: ``the evaluator 'toxicity' of package 1.2``."""
+        return f"the evaluator '{self.name}' of {self.package}"
+
+    @property
+    def package(self) -> str:
+        """The package that brings it, with its version."""
+        return f"{self.origin} {self.version}" if self.version else self.origin
+
+    @property
+    def plain_name(self) -> str:
+        """The name its package gave it."""
+        return self.name.rpartition("/")[2]
 
 
 def find_evaluators() -> list[EvaluatorListing]:
-    """Return the evaluators that are installed, sorted by name, without importing them.
+    """Return the evaluators that are installed, sorted by name, without importing them."""
+    own = [EvaluatorListing(name, target, _OWN, __version__) for name, target in _BUILT_IN.items()]
+    others = list(_installed())
+    taken = Counter(listing.name for listing in (*own, *others))
+    for listing in others:
+        alone = taken[listing.name] == 1
+        own.append(listing if alone else replace(listing, name=f"{listing.origin}/{listing.name}"))
+    return sorted(own, key=lambda listing: (listing.name, listing.target))
 
-    Raises
-    ------
-    PluginError
-        If two packages give the same name.
+
+def _installed() -> Iterator[EvaluatorListing]:
+    """Yield what installed packages bring; one that cannot be read brings nothing."""
+    seen: set[str] = set()
+    for distribution in distributions():
+        try:
+            origin, version = distribution.metadata["Name"], distribution.version
+            # The first on the path is the one that is imported.
+            if origin is None or _normal(origin) in seen:
+                continue
+            seen.add(_normal(origin))
+            if _normal(origin) == _OWN:
+                continue
+            yield from _brought_by(distribution, origin, version)
+        except Exception:  # noqa: S112  (whatever is wrong with it is not this audit's business)
+            continue
+
+
+def _brought_by(
+    distribution: Distribution, origin: str, version: str
+) -> Iterator[EvaluatorListing]:
+    for point in distribution.entry_points:
+        if point.group == _GROUP:
+            yield EvaluatorListing(point.name, point.value, origin, version)
+
+
+def _normal(package: str) -> str:
+    """Return a package's name as the package index compares it.
+
+    >>> _normal("My_Package")
+    'my-package'
     """
-    found = {name: EvaluatorListing(name, target, "auditkit") for name, target in _BUILT_IN.items()}
-    for point in sorted(entry_points(group=_GROUP), key=lambda point: point.name):
-        origin = point.dist.name if point.dist else "unknown package"
-        other = found.get(point.name)
-        if other is not None and other.target != point.value:
-            raise PluginError(
-                f"two packages bring an evaluator '{point.name}': {other.origin} and {origin}",
-                hint="Uninstall one of them",
-            )
-        found[point.name] = EvaluatorListing(point.name, point.value, origin)
-    return sorted(found.values(), key=lambda listing: listing.name)
+    return re.sub(r"[-_.]+", "-", package).lower()
+
+
+def describe_evaluators() -> list[EvaluatorListing]:
+    """Return the evaluators that are installed with what they do, or why they are broken.
+
+    Imports every one of them. None of auditkit's own loads a heavy library for that.
+    """
+    return [_described(listing) for listing in find_evaluators()]
+
+
+def _described(listing: EvaluatorListing) -> EvaluatorListing:
+    try:
+        found = _load_listed(listing)
+    except PluginError as error:
+        return replace(listing, broken=error.message)
+    summary = (inspect.getdoc(found) or "").partition("\n")[0]
+    return replace(listing, tasks=tuple(sorted(found.tasks)), summary=summary or None)
 
 
 def load_evaluator(name: str) -> type[Evaluator]:
@@ -69,87 +163,128 @@ def load_evaluator(name: str) -> type[Evaluator]:
     Raises
     ------
     PluginError
-        If there is none, it cannot be imported, or it does not keep the contract.
+        If there is none or more than one, it cannot be imported, or it does not keep the
+        contract.
     """
     if ":" in name:
-        return _verified(_load_file(name), name)
-    listings = {listing.name: listing for listing in find_evaluators()}
-    if name not in listings:
+        return verify_evaluator(_load_file(name), f"the evaluator '{name}'")
+    listings = find_evaluators()
+    package, _, plain = name.rpartition("/")
+    found = [
+        listing
+        for listing in listings
+        if listing.plain_name == plain
+        and (not package or _normal(listing.origin) == _normal(package))
+    ]
+    if not package and plain in _BUILT_IN:
+        found = [listing for listing in found if listing.origin == _OWN]
+    if not found:
         raise PluginError(
-            f"there is no evaluator '{name}'", hint=did_you_mean(name, sorted(listings))
+            f"there is no evaluator '{name}'",
+            hint=did_you_mean(name, [listing.name for listing in listings]),
         )
-    module, _, attribute = listings[name].target.partition(":")
+    if len(found) > 1:
+        packages = " and ".join(listing.package for listing in found)
+        raise PluginError(
+            f"more than one package brings an evaluator '{name}': {packages}",
+            hint=f"Write one of {', '.join(repr(listing.name) for listing in found)}",
+        )
+    return _load_listed(found[0])
+
+
+def _load_listed(listing: EvaluatorListing) -> type[Evaluator]:
+    module, _, attribute = listing.target.partition(":")
     try:
         found = getattr(importlib.import_module(module), attribute)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
-            f"the evaluator '{name}' of {listings[name].origin} cannot be loaded: "
+            f"{listing.called} cannot be loaded from '{listing.target}': "
             f"{type(error).__name__}: {error}"
         ) from error
-    return _verified(found, name)
+    evaluator = verify_evaluator(found, listing.called)
+    if evaluator.name != listing.plain_name:
+        raise PluginError(
+            f"{listing.called} has the class attribute name = {evaluator.name!r}",
+            hint="Give the class and the entry point the same name",
+        )
+    return evaluator
 
 
 def _load_file(name: str) -> object:
     file, _, attribute = name.rpartition(":")
     path = Path(file)
     if not path.is_file():
-        raise PluginError("there is no such file", file=file, hint="Write ./file.py:Class")
-    found = getattr(_module(path.resolve()), attribute, None)
+        raise PluginError(
+            f"there is no such file: {file}",
+            hint="Write ./file.py:Class, with the path from the current folder",
+        )
+    module = load_module(path.resolve(), file)
+    found = getattr(module, attribute, None)
     if found is None:
-        raise PluginError(f"has no class '{attribute}'", file=file)
+        classes = sorted(
+            key
+            for key, value in vars(module).items()
+            if inspect.isclass(value) and value.__module__ == module.__name__
+        )
+        raise PluginError(
+            f"{file} has no class '{attribute}'", hint=did_you_mean(attribute, classes)
+        )
     return found
 
 
 @cache
-def _module(path: Path) -> object:
+def load_module(path: Path, shown: str) -> ModuleType:
+    """Import a file by its path.
+
+    Parameters
+    ----------
+    path
+        The file, from the root of the file system.
+    shown
+        What messages call it.
+
+    Raises
+    ------
+    PluginError
+        If it cannot be imported.
+    """
     # The name is the content's, so that a changed file is another module.
-    name = f"auditkit_plugin_{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+    name = f"{_FILE_MODULE}{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise PluginError("is not a Python file", file=path)
+        raise PluginError(f"{shown} is not a Python file", hint="Write ./file.py:Class")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise PluginError(
-            f"cannot be imported: {type(error).__name__}: {error}", file=path
-        ) from error
+        raise PluginError(f"{shown} cannot be imported: {type(error).__name__}: {error}") from error
     return module
 
 
-def _verified(found: object, name: str) -> type[Evaluator]:
-    """Hold a class against the contract of an evaluator, so that it fails now, not in a run."""
-    from pydantic import BaseModel
-
-    from auditkit.evaluators.base import Collector, Evaluator
-
-    def refuse(why: str) -> PluginError:
-        return PluginError(f"the evaluator '{name}' {why}")
-
-    if not (inspect.isclass(found) and issubclass(found, Evaluator)):
-        raise refuse("is not a subclass of auditkit.evaluators.base.Evaluator")
-    for attribute in ("name", "version"):
-        if not isinstance(getattr(found, attribute, None), str):
-            raise refuse(f"has no class attribute '{attribute}', a text")
-    if not (inspect.isclass(found.Params) and issubclass(found.Params, BaseModel)):
-        raise refuse("has a Params that is not a pydantic model")
-    if inspect.isabstract(found):
-        missing = ", ".join(sorted(found.__abstractmethods__))
-        raise refuse(f"does not define {missing}")
-    if issubclass(found, Collector):
-        arguments = list(inspect.signature(found.collect).parameters)
-        if arguments != ["self", "shard", "context"]:
-            raise refuse(
-                f"has collect({', '.join(arguments)}), it must be collect(self, shard, context)"
-            )
-        if not isinstance(found.shard_size, int) or found.shard_size < 1:
-            raise refuse("has a shard_size that is not a whole number of at least 1")
-    return found
+def module_file(evaluator: type[Evaluator]) -> Path | None:
+    """Return the file an evaluator was loaded from by path, or None if it is imported by name."""
+    if not evaluator.__module__.startswith(_FILE_MODULE):
+        return None
+    return Path(inspect.getfile(evaluator))
 
 
 def source_digest(evaluator: type[Evaluator]) -> str:
-    """Return the SHA-256 of the file that defines an evaluator."""
+    """Return the SHA-256 of the code that defines an evaluator.
+
+    Of auditkit's own that is its file; of a file, the file; of a package's, every Python file of
+    the package it is in, since it may rest on any of them.
+    """
     file = inspect.getsourcefile(evaluator)
-    return hashlib.sha256(Path(file).read_bytes() if file else b"").hexdigest()
+    if file is None:
+        return hashlib.sha256(b"").hexdigest()
+    path = Path(file)
+    package = str(getattr(sys.modules.get(evaluator.__module__), "__package__", None) or "")
+    if not package or package.partition(".")[0] == _OWN:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    for one in sorted(path.parent.rglob("*.py")):
+        content = hashlib.sha256(one.read_bytes()).hexdigest()
+        digest.update(f"{one.relative_to(path.parent).as_posix()}\0{content}\n".encode())
+    return digest.hexdigest()

@@ -12,19 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from auditkit.cache_folder import cache_folder, cache_size
 from auditkit.checks import Check, prepare_checks
+from auditkit.data import Examples
+from auditkit.environment import collecting_versions
 from auditkit.errors import ModelError, UsageError, did_you_mean
 from auditkit.evidence import part_key
-from auditkit.execution.threads import executor
 from auditkit.metrics.measure import DRAWS
-from auditkit.options import Options
+from auditkit.models.base import ModelInfo
+from auditkit.options import Options, PredictionsFile
 from auditkit.progress import Progress
-from auditkit.suite import DataConfig, Suite, load_suite
+from auditkit.suite import DataConfig, KeyPath, Suite, load_suite
 
 if TYPE_CHECKING:
-    from auditkit.data import Examples
+    from auditkit.data.predictions_table import PredictionsTable
     from auditkit.inference.engine import BatchingEngine
-    from auditkit.models.base import ModelInfo
 
 __all__ = ["Prepared", "group_counts", "prepared"]
 
@@ -34,15 +36,47 @@ _TIMED_EXAMPLES = 128
 
 @contextmanager
 def prepared(
-    suite: str | Path | Suite, model: str, options: Options, progress: Progress
+    suite: str | Path | Suite | None,
+    model: str | None,
+    options: Options,
+    progress: Progress,
+    *,
+    predictions: str | Path | PredictionsFile | None = None,
 ) -> Iterator[Prepared]:
     """Load what an audit needs, cheap things first, and close the engine in the end."""
-    if not isinstance(suite, Suite):
-        suite = load_suite(suite)
+    if (model is None) == (predictions is None):
+        named = "a model and a file of predictions are both named"
+        raise UsageError(
+            named if model else "neither a model nor a file of predictions is named",
+            hint="Audit a model, `auditkit run SUITE --model MODEL`, or a file of its predictions, "
+            "`auditkit run [SUITE] --predictions FILE`",
+        )
     if options.limit is not None and options.limit < 1:
         raise UsageError("--limit must be at least 1")
-    checks = prepare_checks(suite, options.only)
+    if suite is not None and not isinstance(suite, Suite):
+        suite = load_suite(suite)
+    if predictions is not None:
+        yield _with_predictions(suite, predictions, options, progress)
+        return
+    if suite is None:
+        raise UsageError(
+            "no suite is named",
+            hint="Name one, as `auditkit run SUITE --model MODEL`, or audit a file without one: "
+            "`auditkit run --predictions FILE`",
+        )
+    with _with_model(suite, str(model), options, progress) as audit:
+        yield audit
 
+
+@contextmanager
+def _with_model(
+    suite: Suite, model: str, options: Options, progress: Progress
+) -> Iterator[Prepared]:
+    _hold_paths(suite)
+    checks = prepare_checks(suite, options.only, offline=options.offline)
+    limit = cache_size() if options.answer_cache else 0
+
+    from auditkit.inference.disk_cache import DiskCache, answer_facts
     from auditkit.inference.engine import BatchingEngine
     from auditkit.models.loading import load_model
 
@@ -57,8 +91,45 @@ def prepared(
         multi_label=suite.multi_label or None,
     )
     _hold_model(suite, checks, loaded.info)
-    with BatchingEngine(loaded) as engine:
-        yield Prepared(suite, checks, loaded.info, engine, options, progress)
+    answers = None
+    if limit:
+        facts = answer_facts(loaded.info, collecting_versions())
+        folder = cache_folder("answers")
+        answers = DiskCache(folder, facts, len(loaded.info.labels), limit=limit, say=progress.say)
+    with BatchingEngine(loaded, disk=answers) as engine:
+        yield Prepared(suite, checks, (loaded.info, engine), options, progress)
+
+
+def _with_predictions(
+    suite: Suite | None,
+    predictions: str | Path | PredictionsFile,
+    options: Options,
+    progress: Progress,
+) -> Prepared:
+    from auditkit.supplied import load_supplied
+
+    if not isinstance(predictions, PredictionsFile):
+        predictions = PredictionsFile(predictions)
+    suite, checks, table = load_supplied(suite, predictions, options, progress)
+    _hold_labels(suite, checks, table.labels, "file")
+    return Prepared(suite, checks, table, options, progress)
+
+
+def _hold_paths(suite: Suite) -> None:
+    """Refuse data that only a file of predictions could stand for."""
+    places: list[tuple[KeyPath, DataConfig]] = [(("data",), suite.data)]
+    places += [
+        (("checks", name, "data"), check.data)
+        for name, check in suite.checks.items()
+        if check.data is not None
+    ]
+    for place, data in places:
+        if data.path is None:
+            raise suite.error(
+                place,
+                f"'path' is missing in '{place[0]}', as in a suite for files of predictions",
+                "Add it, name the data with --data, or give --predictions FILE in place of --model",
+            )
 
 
 def _hold_model(suite: Suite, checks: Sequence[Check], info: ModelInfo) -> None:
@@ -68,6 +139,11 @@ def _hold_model(suite: Suite, checks: Sequence[Check], info: ModelInfo) -> None:
             f"{info.source} gives several labels a text, the suite '{suite.name}' expects one",
             hint="Write 'multi_label: true' in the suite",
         )
+    _hold_labels(suite, checks, info.labels, "model")
+
+
+def _hold_labels(suite: Suite, checks: Sequence[Check], labels: Sequence[str], whose: str) -> None:
+    """Refuse a requirement on a label that there is not."""
     by_label = {
         f"{check.name}.{metric.name}"
         for check in checks
@@ -77,11 +153,11 @@ def _hold_model(suite: Suite, checks: Sequence[Check], info: ModelInfo) -> None:
     for index, requirement in enumerate(suite.requirements):
         label = requirement.where.get("label")
         metric = ".".join(requirement.metric.split(".")[:2])
-        if label is not None and metric in by_label and label not in info.labels:
+        if label is not None and metric in by_label and label not in labels:
             raise suite.error(
                 ("requirements", index),
-                f"the model has no label '{label}'",
-                did_you_mean(label, list(info.labels)),
+                f"the {whose} has no label '{label}'",
+                did_you_mean(label, list(labels)),
             )
 
 
@@ -109,24 +185,38 @@ class Prepared:
         self,
         suite: Suite,
         checks: list[Check],
-        info: ModelInfo,
-        engine: BatchingEngine,
+        audited: tuple[ModelInfo, BatchingEngine] | PredictionsTable,
         options: Options,
         progress: Progress,
     ) -> None:
         self.suite = suite
         self.checks = checks
-        self.info = info
-        self.engine = engine
         self.options = options
         self.progress = progress
-        self.positive = _positive_label(suite, info.labels)
+        self.data: dict[str, Examples | PredictionsTable] = {}
         self.examples: dict[str, Examples] = {}
+        """Those of ``data`` that a model is asked about: all, or none."""
         self.configs: dict[str, DataConfig] = {}
         self.data_of: dict[str, str] = {}
-        self._load_data()
+        self.supplied: PredictionsTable | None = None
+        """The predictions of a file, where there is no model."""
+        self.info: ModelInfo | PredictionsTable
+        if isinstance(audited, tuple):
+            self.info, self._engine = audited
+            self.positive = _positive_label(suite, self.info.labels)
+            self._load_data()
+        else:
+            self.info = self.supplied = audited
+            self.positive = audited.positive
+            key = audited.fingerprint[:8]
+            self.data, self.configs = {key: audited}, {key: suite.data}
+            self.data_of = {check.name: key for check in checks}
         self._hold_groups()
-        self.executor = executor(options.workers)
+
+    @property
+    def engine(self) -> BatchingEngine:
+        """Answers every question about the model; there is none for a file of predictions."""
+        return self._engine
 
     def _load_data(self) -> None:
         from auditkit.data import load_examples
@@ -146,14 +236,14 @@ class Prepared:
                 )
                 key = examples.fingerprint[:8]
                 loaded.append((check.data, key))
-                self.examples[key] = examples
+                self.data[key] = self.examples[key] = examples
                 self.configs[key] = check.data
             self.data_of[check.name] = key
 
     def _hold_groups(self) -> None:
         """Refuse a requirement on a group that the data does not have; a sample may miss one."""
         for index, requirement in enumerate(self.suite.requirements):
-            examples = self.examples[self.data_of[requirement.check]]
+            examples = self.data[self.data_of[requirement.check]]
             for column, value in requirement.where.items():
                 if examples.limited or column not in examples.groups:
                     continue
@@ -172,7 +262,7 @@ class Prepared:
             {
                 "suite": self.suite.digest,
                 "model": self.model_facts(),
-                "data": sorted(examples.fingerprint for examples in self.examples.values()),
+                "data": sorted(examples.fingerprint for examples in self.data.values()),
                 "limit": self.options.limit,
                 "only": sorted(self.options.only),
                 "seed": self.options.seed,
@@ -185,13 +275,18 @@ class Prepared:
         """Where the run lies."""
         if self.options.output is not None:
             return self.options.output
-        base = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(self.info.source).name).strip("-.") or "model"
+        name = Path(self.info.source).name
+        if self.supplied is not None:  # a name that ends in .csv.gz is no name for a folder
+            name = name.removesuffix(".gz").rpartition(".")[0]
+        base = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"
         # A quick trial must not take the place of a whole audit.
         partial = "-partial" if self.options.limit is not None or self.options.only else ""
         return _REPORTS / self.suite.name / f"{base}-{self.info.digest[:8]}{partial}"
 
     def seconds_per_query(self) -> float:
         """Time a sample of the data on the model, after a first one that warms it up."""
+        if self.supplied is not None:
+            return 0.0
         examples = next(iter(self.examples.values()))
         rng = np.random.default_rng(self.options.seed)
         order = rng.permutation(len(examples))[: 2 * _TIMED_EXAMPLES]
@@ -203,9 +298,12 @@ class Prepared:
         return (time.perf_counter() - start) / len(timed)
 
     def model_facts(self) -> dict[str, Any]:
-        """Return what evidence depends on in the model."""
+        """Return what evidence depends on in the model, or in the file of its predictions."""
+        if not isinstance(self.info, ModelInfo):
+            return self.info.facts()
         return {
             "weights": self.info.digest,
+            "config": self.info.config_digest,
             "tokenizer": self.info.tokenizer_digest,
             "max_length": self.info.max_length,
             "labels": self.info.labels,
@@ -217,18 +315,21 @@ class Prepared:
     def partial(self) -> list[str]:
         """Return why the audit is not for release, if anything was left out."""
         reasons = []
-        limited = [examples for examples in self.examples.values() if examples.limited]
+        limited = [examples for examples in self.data.values() if examples.limited]
         if limited:
             shown = ", ".join(f"{len(one):,} of {one.rows_total:,}" for one in limited)
             reasons.append(f"--limit {self.options.limit}: a sample of {shown} examples")
-        skipped = [check.name for check in self.checks if check.skipped is not None]
+        only = self.options.only
+        skipped = [check.name for check in self.checks if only and check.name not in only]
         if skipped:
             reasons.append(f"--only left out: {', '.join(skipped)}")
         return reasons
 
 
-def group_counts(examples: Examples, group: str) -> dict[str, int]:
+def group_counts(examples: Examples | PredictionsTable, group: str) -> dict[str, int]:
     """Return how many examples each value of a group column has, by value."""
+    if not isinstance(examples, Examples):
+        return examples.group_counts[group]
     import pyarrow as pa
     import pyarrow.compute as pc
 

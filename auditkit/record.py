@@ -32,12 +32,14 @@ __all__ = [
     "TableRecord",
     "Verdict",
     "VerdictStatus",
+    "hardware",
     "parse_content",
     "parse_record",
     "read_bytes",
     "read_record",
     "record_bytes",
     "record_digest",
+    "sealed",
     "write_atomically",
     "write_record",
 ]
@@ -78,6 +80,11 @@ class Measurement(_Part):
     """How the interval was made, such as ``Wilson``."""
     note: str | None = None
     """What a reader must know: left-out groups, undefined draws, why there is no value."""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it was counted, so that there is no more to its interval than the value."""
+        return self.method == "exact count"
 
 
 class TableRecord(_Part):
@@ -133,6 +140,9 @@ class CheckRecord(_Part):
     """Files it rests on. A check that needs no rows of its own rests on the predictions."""
     metrics: list[dict[str, Any]] = Field(default_factory=list)
     """The declared metrics, enough to measure again without the evaluator."""
+    volatile: bool = False
+    """Whether it measured what differs between runs, as timings do; each figure then names the
+    hardware in its note."""
     declared_tables: list[dict[str, Any]] = Field(default_factory=list)
     """The declared tables, enough to draw them again without the evaluator."""
     measurements: list[Measurement] = Field(default_factory=list)
@@ -142,17 +152,22 @@ class CheckRecord(_Part):
 
 
 class ModelRecord(_Part):
-    """The checkpoint that was audited."""
+    """What was audited: a checkpoint, or a file of predictions that stands for a model.
 
+    What only a checkpoint can tell is null for a file of predictions.
+    """
+
+    kind: Literal["checkpoint", "predictions"] = "checkpoint"
+    """Whether a checkpoint was asked, or a file of its predictions was read."""
     source: str
-    """Folder or hub id as the user gave it."""
+    """Folder, hub id or file as the user gave it."""
     revision: str | None = None
     """Revision on the hub."""
     digest: str
-    """SHA-256 of the weights."""
-    tokenizer_digest: str
+    """SHA-256 of the weights, or of the file of predictions."""
+    tokenizer_digest: str | None = None
     """SHA-256 of the tokenizer and its limits."""
-    architecture: str
+    architecture: str | None = None
     """Class of the network."""
     task: str
     """What it does, such as ``text-classification``."""
@@ -160,19 +175,19 @@ class ModelRecord(_Part):
     """Its labels, in the order of the logits."""
     multi_label: bool
     """Whether several labels may hold at once."""
-    parameters: int
+    parameters: int | None = None
     """Number of weights."""
-    size_on_disk: int
+    size_on_disk: int | None = None
     """Bytes of the weight files."""
-    stored_dtype: str
+    stored_dtype: str | None = None
     """Dtype in the files."""
-    dtype: str
+    dtype: str | None = None
     """Dtype it ran in."""
-    device: str
+    device: str | None = None
     """Device it ran on."""
-    device_name: str
+    device_name: str | None = None
     """The processor's or accelerator's name."""
-    max_length: int
+    max_length: int | None = None
     """Tokens an input may have."""
 
 
@@ -222,6 +237,8 @@ class SuiteRecord(_Part):
     """Its content, with overrides from the command line in place."""
     positive: str | None = None
     """The label that rates and areas are about, as the model spells it."""
+    implied: bool = False
+    """Whether there was no suite: auditkit made one up for a file of predictions."""
 
 
 class EngineRecord(_Part):
@@ -230,6 +247,7 @@ class EngineRecord(_Part):
     queries: int
     unique: int
     cache_hits: int
+    disk_hits: int = 0
     batches: int
     tokens: int
     padding: int
@@ -258,8 +276,8 @@ class Environment(_Part):
     """The run's seed."""
     draws: int
     """Bootstrap draws behind an interval."""
-    threads: int
-    """Threads torch used."""
+    threads: int | None
+    """Threads torch used; null where no model was asked."""
 
 
 class Verdict(_Part):
@@ -320,8 +338,8 @@ class Record(_Part):
     """Along which dimensions."""
     verdicts: list[Verdict]
     """What became of the requirements."""
-    engine: EngineRecord
-    """Cost."""
+    engine: EngineRecord | None
+    """Cost; null where no model was asked."""
     environment: Environment
     """Where."""
     digest: str | None = None
@@ -331,9 +349,29 @@ class Record(_Part):
         frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True
     )
 
+    @property
+    def ran_on(self) -> str | None:
+        """What the model ran on in words; None where no model was asked."""
+        model, threads = self.model, self.environment.threads
+        if not (model.device and model.device_name and model.dtype and threads):
+            return None
+        return hardware(model.device, model.device_name, model.dtype, threads)
+
     def check(self, name: str) -> CheckRecord | None:
         """Return the check called ``name``, or None."""
         return next((check for check in self.checks if check.name == name), None)
+
+
+def hardware(device: str, device_name: str, dtype: str, threads: int) -> str:
+    """Return what a model ran on in words, to stand beside every figure that depends on it.
+
+    >>> hardware("cpu", "AMD EPYC", "float32", 2)
+    'on AMD EPYC, 2 threads, float32'
+    >>> hardware("cuda:0", "NVIDIA H200", "bfloat16", 16)
+    'on NVIDIA H200, bfloat16'
+    """
+    computing = f", {threads} thread{'s' * (threads != 1)}" if device == "cpu" else ""
+    return f"on {device_name}{computing}, {dtype}"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -353,10 +391,15 @@ def write_atomically(path: Path, content: bytes) -> None:
 def write_record(record: Record, folder: Path) -> Path:
     """Write ``record.json`` into ``folder`` and return its path."""
     path = folder / RECORD_NAME
-    content = record.model_dump(mode="json", by_alias=True)
-    content["digest"] = record_digest(content)
+    content = sealed(record).model_dump(mode="json", by_alias=True)
     write_atomically(path, record_bytes(content))
     return path
+
+
+def sealed(record: Record) -> Record:
+    """Return the record with the digest of its content."""
+    digest = record_digest(record.model_dump(mode="json", by_alias=True))
+    return record.model_copy(update={"digest": digest})
 
 
 def record_digest(content: Mapping[str, Any]) -> str:

@@ -15,8 +15,17 @@ from auditkit.errors import CheckError
 from auditkit.evidence import open_evidence
 from auditkit.metrics.columns import MOST_GROUPS
 from auditkit.metrics.measure import DRAWS
+from auditkit.models.base import ModelInfo
 from auditkit.prepared import Prepared, group_counts
-from auditkit.record import CheckRecord, DataRecord, EngineRecord, ModelRecord, Record, SuiteRecord
+from auditkit.record import (
+    CheckRecord,
+    DataRecord,
+    EngineRecord,
+    ModelRecord,
+    Record,
+    SuiteRecord,
+    sealed,
+)
 from auditkit.saved import judge_run
 
 if TYPE_CHECKING:
@@ -29,7 +38,6 @@ def make_record(
     audit: Prepared, checks: list[CheckRecord], predictions: Mapping[str, Collected | CheckError]
 ) -> Record:
     """Put the record together, with the verdicts on the suite's requirements."""
-    stats = audit.engine.stats
     record = Record(
         id=audit.id,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -40,29 +48,50 @@ def make_record(
             digest=audit.suite.digest,
             content=audit.suite.model_dump(mode="json"),
             positive=audit.positive,
+            implied=audit.suite.implied,
         ),
-        model=ModelRecord(
-            task=audit.suite.task,
-            **{key: getattr(audit.info, key) for key in ModelRecord.model_fields if key != "task"},
-        ),
-        data=[_data_record(audit, key, predictions[key]) for key in audit.examples],
+        model=_model_record(audit),
+        data=[_data_record(audit, key, predictions[key]) for key in audit.data],
         checks=checks,
         verdicts=[],
-        engine=EngineRecord(
-            **{key: getattr(stats, key) for key in EngineRecord.model_fields if key != "shapes"},
-            shapes={str(length): rows for length, rows in sorted(stats.shapes.items())},
+        engine=_engine_record(audit),
+        environment=environment(
+            seed=audit.options.seed, draws=DRAWS, threads=_threads(audit)
         ),
-        environment=environment(seed=audit.options.seed, draws=DRAWS, threads=_torch_threads()),
     )
     verdicts = judge_run(record, audit.folder, audit.suite.requirements, allow_plugins=True)
-    return record.model_copy(update={"verdicts": verdicts})
+    return sealed(record.model_copy(update={"verdicts": verdicts}))
+
+
+def _model_record(audit: Prepared) -> ModelRecord:
+    if audit.supplied is not None:
+        return ModelRecord(
+            kind="predictions",
+            source=audit.supplied.source,
+            digest=audit.supplied.digest,
+            task=audit.suite.task,
+            labels=list(audit.supplied.labels),
+            multi_label=audit.supplied.multi_label,
+        )
+    known = ModelRecord.model_fields.keys() - {"kind", "task"}
+    return ModelRecord(task=audit.suite.task, **{key: getattr(audit.info, key) for key in known})
+
+
+def _engine_record(audit: Prepared) -> EngineRecord | None:
+    if audit.supplied is not None:
+        return None
+    stats = audit.engine.stats
+    return EngineRecord(
+        **{key: getattr(stats, key) for key in EngineRecord.model_fields if key != "shapes"},
+        shapes={str(length): rows for length, rows in sorted(stats.shapes.items())},
+    )
 
 
 def _data_record(audit: Prepared, key: str, predictions: Collected | CheckError) -> DataRecord:
-    examples, config = audit.examples[key], audit.configs[key]
+    examples, config = audit.data[key], audit.configs[key]
     evidence = predictions.parts if isinstance(predictions, Collected) else []
     truncated = None
-    if evidence:
+    if evidence and audit.supplied is None:
         column = open_evidence(audit.folder, evidence).to_table(columns=["truncated"]).column(0)
         truncated = int(np.count_nonzero(column.to_numpy()))
     columns = {
@@ -70,6 +99,8 @@ def _data_record(audit: Prepared, key: str, predictions: Collected | CheckError)
         for role in ("text", "pair", "label", "id", "rationale")
         if (name := getattr(config, role)) is not None
     }
+    if audit.supplied is not None:
+        columns = dict(audit.supplied.columns)
     groups = {group: group_counts(examples, group) for group in examples.groups}
     return DataRecord(
         id=key,
@@ -101,7 +132,5 @@ def _group_notes(groups: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
             )
 
 
-def _torch_threads() -> int:
-    import torch
-
-    return int(torch.get_num_threads())
+def _threads(audit: Prepared) -> int | None:
+    return audit.info.threads if isinstance(audit.info, ModelInfo) else None

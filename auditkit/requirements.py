@@ -38,13 +38,17 @@ def hold_requirement(
         one.name + end
         for one in metrics
         for end in ("", ".gap", ".worst")
-        if not end or (groups and one.better != "none")
+        if not end or (groups and one.by_group and one.better != "none")
     ]
     if metric is None or name not in known:
         hint = did_you_mean(name, known)
-        if metric is not None and suffix in ("gap", "worst") and not groups:
+        if metric is not None and not metric.by_group:
+            hint = f"'{base}' is measured over all examples together, not by group"
+        elif metric is not None and suffix in ("gap", "worst") and not groups:
             hint = "Name group columns in data.groups: a gap is between groups"
         raise UsageError(f"check '{requirement.check}' has no metric '{name}'", hint=hint)
+    if not metric.by_group:
+        groups = ()
     needed = [*metric.slice_by, *(["label"] if metric.per_label else [])]
     pairs = [f"{a}*{b}" for i, a in enumerate(groups) for b in groups[i + 1 :]]
     if suffix:
@@ -62,9 +66,10 @@ def hold_requirement(
                 )
         elif key not in needed and (suffix or key not in groups):
             allowed = [*needed, *([] if suffix else groups)]
+            together = "It is measured over all examples together"
             raise UsageError(
                 f"'{requirement.metric}' is not measured by '{key}'",
-                hint=did_you_mean(key, allowed),
+                hint=did_you_mean(key, allowed) if allowed else together,
             )
     values = [key for key in requirement.where if key in groups]
     if len(values) > 2:
@@ -72,6 +77,22 @@ def hold_requirement(
             f"intersections are of two group columns, {len(values)} are named",
             hint="Name at most two group columns in 'where'",
         )
+    _hold_bounds(requirement, metric, suffix)
+
+
+def _hold_bounds(requirement: Requirement, metric: Metric, suffix: str) -> None:
+    """Refuse a bound that no value can keep, or that none can break, such as 85 for 0.85."""
+    from auditkit.metrics.ranges import metric_range
+
+    found = metric_range(metric, suffix)
+    for bound in (requirement.min, requirement.max):
+        if found is not None and bound is not None and not found[0] <= bound <= found[1]:
+            percent = found == (0, 1) and 1 < bound <= 100
+            raise UsageError(
+                f"the bound {bound:g} lies outside what '{requirement.metric}' can be, "
+                f"{found[0]:g} to {found[1]:g}",
+                hint=f"Write {bound / 100:g} for {bound:g}%" if percent else None,
+            )
 
 
 def judge(
@@ -123,8 +144,9 @@ def _judge_one(
             why = f"its interval at {requirement.confidence:g} cannot be measured from this run"
             return _verdict(requirement, None, "missing", why)
     status, why, settling = _weigh(requirement, found)
-    if found.note and found.value is not None and metric.endswith((".gap", ".worst")):
-        # Which group it is about, and which were left out, belongs to the verdict.
+    is_extreme = metric.endswith((".gap", ".worst"))
+    if found.note and found.value is not None and (is_extreme or check.volatile):
+        # Which group it is about and which were left out, or the hardware, belongs to the verdict.
         why = f"{why}; {found.note}"
     return _verdict(requirement, found, status, why, settling)
 
@@ -150,6 +172,9 @@ def _weigh(requirement: Requirement, found: Measurement) -> tuple[VerdictStatus,
     if requirement.bound == "point":
         low, high = found.value, found.value
         judged = f"the point value {_show(found.value)}"
+    elif found.is_exact:
+        low, high = found.value, found.value
+        judged = f"the count of {found.value:,.0f}"
     elif found.low is None or found.high is None:
         why = f"no interval could be made: {found.note or 'too few examples'}"
         return "inconclusive", why, None

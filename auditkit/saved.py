@@ -130,4 +130,5 @@ def settings_of(record: Record, check: CheckRecord, confidence: float) -> Settin
         confidence=confidence,
         draws=record.environment.draws,
         seed=record.environment.seed,
+        note=record.ran_on if check.volatile else None,
     )

@@ -22,7 +22,9 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from auditkit.progress import Progress, SilentProgress
-from auditkit.record import Record, Verdict
+from auditkit.record import Measurement, Record, Verdict
+from auditkit.report.formats import ends, quantity
+from auditkit.report.words import term
 from auditkit.requirements import Outcome, outcome
 
 if TYPE_CHECKING:
@@ -159,15 +161,18 @@ def print_run(record: Record, folder: Path, *, quiet: bool = False) -> None:
             continue
         if quiet:
             continue
-        table = Table(title=escape(check.name), title_justify="left", box=None, pad_edge=False)
+        title = f"{check.name}, {record.ran_on}" if check.volatile else check.name
+        table = Table(title=escape(title), title_justify="left", box=None, pad_edge=False)
         for heading in ("metric", "value", "interval", "n"):
             table.add_column(heading, justify="left" if heading == "metric" else "right")
         for one in check.measurements:
             if one.slice:
                 continue
-            value = "not measurable" if one.value is None else f"{one.value:.4f}"
-            ends = "" if one.low is None or one.high is None else f"{one.low:.4f}–{one.high:.4f}"
-            table.add_row(escape(one.metric), value, ends, f"{one.n:,}")
+            value = "not measurable" if one.value is None else _shown(one, one.value)
+            between = ""
+            if one.low is not None and one.high is not None and not one.is_exact:
+                between = _between(one, one.low, one.high)
+            table.add_row(escape(one.metric), value, between, f"{one.n:,}")
         console.print(table)
         console.print()
     result = outcome(record.verdicts, record.checks)
@@ -176,10 +181,25 @@ def print_run(record: Record, folder: Path, *, quiet: bool = False) -> None:
         console.print(f"Card: {escape(str(folder / 'card.html'))}")
 
 
-def print_verification(found: Verification, folder: Path) -> None:
-    """Print what holds, each thing that does not, and what was not looked at."""
+def _shown(one: Measurement, value: float) -> str:
+    words = term(one.metric)
+    if words.unit:
+        return quantity(value, words.unit, digits=4)
+    return f"{value:,.0f}" if words.whole else f"{value:.4f}"
+
+
+def _between(one: Measurement, low: float, high: float) -> str:
+    unit = term(one.metric).unit
+    return "–".join(ends(low, high, 4, unit)) if unit else f"{low:.4f}–{high:.4f}"
+
+
+def print_verification(found: Verification, folder: Path, *, quiet: bool = False) -> None:
+    """Print what holds, each thing that does not, and what was not looked at.
+
+    ``quiet`` leaves out what holds and what is not covered.
+    """
     console = Console(highlight=False, soft_wrap=True)
-    for what, count in found.held.items():
+    for what, count in () if quiet else found.held.items():
         console.print(f"[{_COLOURS['pass']}]{'HOLDS':<13}[/]{what} ({count:,})")
     for mismatch in found.mismatches[:_MOST_MISMATCHES]:
         console.print(f"[{_COLOURS['fail']}]{'DOES NOT HOLD':<14}[/]{escape(str(mismatch))}")
@@ -188,9 +208,10 @@ def print_verification(found: Verification, folder: Path) -> None:
         console.print(f"{'':<13}and {left:,} more")
     for name in found.not_verified:
         console.print(f"[{_COLOURS['missing']}]{'NOT VERIFIED':<13}[/]{escape(name)}")
-    for name in found.not_covered:
+    not_covered = () if quiet else found.not_covered
+    for name in not_covered:
         console.print(f"{'NOT COVERED':<13}{escape(name)}", style="dim")
-    if any("(rendered" in name for name in found.not_covered):
+    if any("(rendered" in name for name in not_covered):
         hint = f"make the pages anew from the record: auditkit report {folder}"
         console.print(f"{'':<13}{escape(hint)}", style="dim")
     colour = _COLOURS[{0: "pass", 1: "fail"}.get(found.exit_code, "missing")]

@@ -240,13 +240,9 @@ def _parts(record: Record, folder: Path, findings: _Findings) -> set[str]:
 
 
 def _suite(record: Record, findings: _Findings) -> None:
-    from auditkit.suite import Suite
+    from auditkit.suite import content_digest
 
-    try:
-        digest = Suite.model_validate(record.suite.content).digest
-    except ValueError:
-        findings.refuse("suite", record.suite.name, "its content is no suite any more")
-        return
+    digest = content_digest(record.suite.content)
     if digest != record.suite.digest:
         why = (
             f"its content has the digest {digest[:12]}, the record says {record.suite.digest[:12]}"

@@ -6,6 +6,8 @@ next to it, to show why it is not used. A second table shows what the two correc
 `group_replicates` do: rows of the pooled distribution lent to each group, and unseen rows.
 
     python benchmarks/intervals.py --output benchmarks/results/intervals.json
+
+With --only, the scenarios it names take the place of those in the file and the others stay.
 """
 
 from __future__ import annotations
@@ -15,18 +17,18 @@ import datetime
 import json
 import time
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import calibration
 import numpy as np
 import scipy
+from coverage import CONFIDENCE, DRAWS, Scenario, Tally
 
 from auditkit import statistics as st
 
-CONFIDENCE = 0.95
 REQUIRED = 0.93
-DRAWS = 1000
 PERCENTILE_REPETITIONS = 250
 """The comparison needs no third digit."""
 SIZES = {
@@ -82,39 +84,6 @@ def level_for(statistic: st.Statistic, prior: np.ndarray, target: float) -> floa
         else:
             high = middle
     return high
-
-
-class Tally:
-    """Intervals against one truth."""
-
-    def __init__(self, truth: float) -> None:
-        self.truth = truth
-        self.ends: list[tuple[float, float]] = []
-        self.left_out = 0
-
-    def add(self, low: float, high: float) -> None:
-        self.ends.append((low, high))
-
-    def summary(self) -> dict[str, Any]:
-        low, high = np.array(self.ends).T
-        # Rounding of an end that is the truth itself, such as 1.0, is not a miss.
-        below, above = high < self.truth - 1e-12, low > self.truth + 1e-12
-        return {
-            "truth": round(self.truth, 4),
-            "repetitions": len(low),
-            "left_out": self.left_out,
-            "coverage": round(1 - float((below | above).mean()), 4),
-            "interval_below_truth": round(float(below.mean()), 4),
-            "interval_above_truth": round(float(above.mean()), 4),
-            "mean_width": round(float((high - low).mean()), 4),
-        }
-
-    def comparison(self) -> dict[str, Any]:
-        summary = self.summary()
-        return {key: summary[key] for key in summary if key not in {"truth", "left_out"}}
-
-
-Scenario = Callable[[np.random.Generator, int], dict[str, Any]]
 
 
 def proportion(n: int, p: float) -> Scenario:
@@ -442,6 +411,7 @@ def scenarios() -> Iterable[tuple[str, Scenario, bool]]:
         yield f"equalized odds {gap}, 5 groups", equalized_odds(layout), True
         yield f"gap {gap}, ROC AUC 0.9 at best, 5 groups", area_gap(0.9, gap), True
     yield "gap 0.0, ROC AUC 0.7, 5 groups", area_gap(0.7, 0.0), True
+    yield from calibration.scenarios()
 
 
 def corrections() -> Iterable[tuple[str, Scenario]]:
@@ -468,6 +438,12 @@ def simulate(name: str, scenario: Scenario, repetitions: int) -> dict[str, Any]:
     return {"name": name, **result}
 
 
+def merged(saved: list[dict[str, Any]], made: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what was saved with what was made in its place or after it."""
+    by_name = {one["name"]: one for one in [*saved, *made]}
+    return list(by_name.values())
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repetitions", type=int, default=1000)
@@ -485,6 +461,12 @@ def main() -> int:
         for name, scenario in corrections()
         if arguments.only in name
     ]
+    seconds = time.perf_counter() - started
+    if arguments.only and arguments.output and arguments.output.is_file():
+        saved = json.loads(arguments.output.read_text(encoding="utf-8"))
+        coverage = merged(saved["coverage"], coverage)
+        corrected = merged(saved["corrections"], corrected)
+        seconds += saved["seconds"]
     missed = [
         s["name"] for s in coverage if s["required"] is not None and s["coverage"] < s["required"]
     ]
@@ -493,7 +475,7 @@ def main() -> int:
         "draws": DRAWS,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "versions": {"numpy": np.__version__, "scipy": scipy.__version__},
-        "seconds": round(time.perf_counter() - started, 1),
+        "seconds": round(seconds, 1),
         "missed": missed,
         "coverage": coverage,
         "corrections": corrected,

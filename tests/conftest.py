@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -71,7 +72,14 @@ def make_suite(tmp_path, messages) -> Callable[..., Path]:
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory, monkeypatch):
-    """Keep what auditkit caches out of the user's folders."""
+def own_surroundings(tmp_path_factory, monkeypatch):
+    """Keep the user's variables out, and what auditkit caches out of the user's folders."""
+    for name in list(os.environ):
+        if name.startswith("AUDITKIT_") and not name.startswith(
+            ("AUDITKIT_TEST_", "AUDITKIT_REQUIRE_DATA")
+        ):
+            monkeypatch.delenv(name)
     base = tmp_path_factory.getbasetemp()
     monkeypatch.setenv("AUDITKIT_CACHE", str(base / "cache"))
+    # A test's model answers for itself, not through what another test asked.
+    monkeypatch.setenv("AUDITKIT_CACHE_SIZE", "0")

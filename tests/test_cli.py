@@ -199,7 +199,10 @@ def test_the_module_at_the_top_is_the_command():
     assert done.stdout == f"auditkit {__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["run", "gate", "report", "validate", "list", "demo"])
+@pytest.mark.parametrize(
+    "command",
+    ["run", "gate", "report", "verify", "validate", "list", "init", "schema", "demo"],
+)
 def test_every_command_explains_itself(command, capsys):
     assert _run([command, "--help"]) == 0
     assert "Usage: auditkit " + command in capsys.readouterr().out

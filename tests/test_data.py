@@ -261,6 +261,8 @@ def test_declared_names_are_what_counts(tmp_path) -> None:
     assert "positive = LABEL_0, negative = LABEL_1" in generic.notes[0]
     mapped = load(file, model=["bad", "good"], labels={"positive": "good", "1": "bad"})
     assert mapped.table["label"].to_pylist() == ["good", "bad"]
+    mapped = load(file, model=["Bad", "GOOD"], labels={"positive": "good", "1": "bad"})
+    assert mapped.table["label"].to_pylist() == ["GOOD", "Bad"]
     with pytest.raises(DataError, match=r"positive \(1\), negative \(1\).*Model: bad, good"):
         load(file, model=["bad", "good"])
     with pytest.raises(DataError, match="labels of the data and of the model differ"):

@@ -17,10 +17,18 @@ HEAVY = ("torch", "transformers", "datasets")
 # Module (or package) -> the modules of auditkit it may import, by prefix.
 MAY_IMPORT = {
     "errors": (),
+    "cache_folder": ("errors",),
     "statistics": ("statistics",),
     "record": ("errors",),
     "metrics": ("errors", "statistics", "record", "metrics"),
-    "requirements": ("errors", "record", "statistics", "metrics.declare", "suite"),
+    "requirements": (
+        "errors",
+        "record",
+        "statistics",
+        "metrics.declare",
+        "metrics.ranges",
+        "suite",
+    ),
     "saved": ("errors", "record", "requirements", "metrics", "evidence", "suite"),
     "verify": (
         "_version",
@@ -37,12 +45,22 @@ MAY_IMPORT = {
     "report": ("_version", "errors", "record", "requirements", "report"),
     "models": ("errors", "models"),
     "inference": ("models.base", "inference"),
-    "execution": ("execution", "evidence", "evaluators.base"),
+    "execution": (
+        "errors",
+        "execution",
+        "evidence",
+        "evaluators.base",
+        "inference.base",
+        "models.base",
+        "plugins",
+        "data",
+    ),
     "evaluators": ("errors", "metrics", "inference.base", "evaluators", "data"),
-    "data": ("errors", "suite", "data"),
+    "data": ("cache_folder", "errors", "suite", "data"),
+    "drafting": ("errors", "suite", "data", "drafting"),
 }
 # A type of what is passed in, seen by the type checker alone.
-TYPES_ONLY = {"evaluators": ("data",)}
+TYPES_ONLY = {"evaluators": ("data",), "execution": ("data",)}
 
 
 def _modules(name: str) -> list[Path]:

@@ -249,3 +249,38 @@ def test_requirements_that_never_can_be(metric, where, groups, message):
     with pytest.raises(UsageError) as caught:
         hold_requirement(requirement, METRICS, groups)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("metric", "where", "bounds", "message"),
+    [
+        ("accuracy", {}, {"min": 85}, "can be, 0 to 1. Write 0.85 for 85%"),
+        ("accuracy", {}, {"max": -0.1}, "the bound -0.1 lies outside what 'check.accuracy' can be"),
+        ("accuracy.gap", {"group": "g"}, {"max": 5}, "0 to 1"),
+        ("f1", {"label": "x"}, {"min": 0.5, "max": 1.5}, "the bound 1.5"),
+        ("matthews_correlation", {}, {"min": -1.01}, "-1 to 1"),
+        ("matthews_correlation.gap", {"group": "g"}, {"max": 2.5}, "0 to 2"),
+        ("accuracy", {}, {"min": 0, "max": 1}, None),
+        ("accuracy.gap", {"group": "g"}, {"max": 1}, None),
+        ("matthews_correlation", {}, {"min": -0.5}, None),
+        ("support", {"label": "x"}, {"min": 200}, None),
+        ("log_loss", {}, {"max": 2}, None),
+        ("flip_rate", {"kind": "a", "severity": "1"}, {"max": 5}, None),
+    ],
+)
+def test_a_bound_outside_what_the_metric_can_be_is_refused(metric, where, bounds, message):
+    """Where the statistic says what that is: nothing is known of the mean of just any column."""
+    metrics = [
+        *METRICS,
+        Metric(
+            "matthews_correlation", Cells(("label", "prediction"), "matthews_correlation"), "higher"
+        ),
+        Metric("log_loss", Mean("log_loss"), "lower"),
+    ]
+    requirement = Requirement(metric=f"check.{metric}", where=where, **bounds)
+    if message is None:
+        hold_requirement(requirement, metrics, ("g",))
+        return
+    with pytest.raises(UsageError) as caught:
+        hold_requirement(requirement, metrics, ("g",))
+    assert message in str(caught.value)

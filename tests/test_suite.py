@@ -219,7 +219,8 @@ BAD_SUITES = {
     "unknown card key": (
         minimal("card:\n  licence: MIT"), 7, ["unknown key 'licence'", "Did you mean 'license'"],
     ),
-    "later feature": (minimal("include: base.yaml"), 6, ["unknown key 'include'"]),
+    "misspelt include": (minimal("inclde: base.yaml"), 6, ["Did you mean 'include'"]),
+    "not there to include": (minimal("include: base.yaml"), 6, ["base.yaml' to include"]),
     "bad name": (minimal(name="name: my suite"), 2, ["'name'", "letters, digits", "my suite"]),
     "other task": (
         minimal(task="task: token-classification"), 3,
@@ -227,7 +228,6 @@ BAD_SUITES = {
     ),
     "no task": (minimal(task="positive: x"), 1, ["'task' is missing"]),
     "no data": (minimal(data="positive: x"), 1, ["'data' is missing"]),
-    "data without a path": (minimal(data="data: {text: t}"), 4, ["'path' is missing in 'data'"]),
     "data that is a word": (minimal(data="data: reviews.csv"), 4, ["'data'", "a mapping"]),
     "path that is a list": (
         minimal(data="data: {path: [a]}"), 4, ["'data.path' should be text, not a list"],
@@ -429,7 +429,7 @@ def test_requirements_of_their_own_file(write) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "part"),
     [
-        ("- {metric: a.x, min: 1}\n- {metric: c.x, min: 1}", 2, "'c.x' is of no check"),
+        ("- {metric: a.x, min: 1}\n- {metric: c.x, min: 1}", 2, "no check 'c' for 'c.x'"),
         ("- {metric: a.x, min: 1}\n- {metric: a.x, min: 1}", 2, "line 1"),
         ("- {metric: a.x, mni: 1}", 1, "Did you mean 'min'"),
         ("requirements:\n- {metric: a.x, min: x}", 2, "should be a number"),

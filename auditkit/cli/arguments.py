@@ -9,11 +9,8 @@ import typer
 
 from auditkit.cli.output import Format
 
-__all__ = ["FormatFlag", "QuietFlag", "RunArgument", "SuiteArgument"]
+__all__ = ["FormatFlag", "QuietFlag", "RunArgument"]
 
-SuiteArgument = Annotated[
-    str, typer.Argument(metavar="SUITE", help="A suite file, or the name of a suite.")
-]
 RunArgument = Annotated[
     Path, typer.Argument(metavar="RUN", help="The folder of a run, or its record.json.")
 ]

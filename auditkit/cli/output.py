@@ -6,6 +6,7 @@ people stay on stderr.
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import json
 from collections.abc import Sequence
@@ -16,8 +17,16 @@ from auditkit.errors import AuditkitError
 
 if TYPE_CHECKING:
     from auditkit.record import CheckRecord, Record, Verdict
+    from auditkit.verify import Verification
 
-__all__ = ["Format", "outcome_document", "print_error", "print_json", "run_document"]
+__all__ = [
+    "Format",
+    "outcome_document",
+    "print_error",
+    "print_json",
+    "run_document",
+    "verification_document",
+]
 
 
 class Format(enum.StrEnum):
@@ -95,4 +104,17 @@ def run_document(record: Record, verdicts: Sequence[Verdict], folder: Path) -> d
         "folder": str(folder),
         "record": str(folder / RECORD_NAME),
         "card": str(card) if card.is_file() else None,
+    }
+
+
+def verification_document(found: Verification) -> dict[str, Any]:
+    """Return what verifying a run came to."""
+    return {
+        "status": {0: "verified", 1: "mismatch"}.get(found.exit_code, "not verified"),
+        "exit_code": found.exit_code,
+        "sentence": found.sentence,
+        "held": dict(found.held),
+        "mismatches": [dataclasses.asdict(one) for one in found.mismatches],
+        "not_verified": list(found.not_verified),
+        "not_covered": list(found.not_covered),
     }

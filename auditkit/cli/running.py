@@ -4,29 +4,58 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from auditkit.cli.app import app
-from auditkit.cli.arguments import FormatFlag, QuietFlag, SuiteArgument
+from auditkit.cli.arguments import FormatFlag, QuietFlag
 from auditkit.cli.command import Command, CommandWithVariables
 from auditkit.cli.output import Format, print_json, run_document
 from auditkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from auditkit.audit import Plan
 
 __all__ = ["demo", "run"]
 
 
 @app.command(cls=CommandWithVariables)
 def run(
-    suite: SuiteArgument,
-    model: Annotated[str, typer.Option(help="A folder, or a hub id such as org/name@revision.")],
+    suite: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SUITE]",
+            help="A suite file, or the name of a suite; --predictions does without.",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A folder, or a hub id such as org/name@revision.")
+    ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(help="In place of a model: a file of labels, predictions, scores, groups."),
+    ] = None,
     data: Annotated[
         str | None, typer.Option(help="Data instead of the suite's: a file or a hub id.")
     ] = None,
     text: Annotated[str | None, typer.Option(help="Column of the texts.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of the labels.")] = None,
     split: Annotated[str | None, typer.Option(help="Split of the data.")] = None,
+    prediction: Annotated[
+        str | None, typer.Option(help="Column of the predicted labels, with --predictions.")
+    ] = None,
+    score: Annotated[
+        str | None,
+        typer.Option(help="Column of the positive label's probability, with --predictions."),
+    ] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(help="Column of groups, with --predictions; may be repeated."),
+    ] = None,
+    positive: Annotated[
+        str | None, typer.Option(help="The positive label, with --predictions.")
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(help="Folder of the run. [default: reports/SUITE/MODEL-DIGEST]"),
@@ -44,10 +73,17 @@ def run(
     ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Touch no network.")] = False,
     workers: Annotated[
-        str, typer.Option(help="Threads that ask the engine: auto, or a number.")
+        str,
+        typer.Option(
+            help="Threads or processes that collect evidence: auto, or a number; 0 for none."
+        ),
     ] = "auto",
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Make all evidence anew instead of resuming.")
+    ] = False,
+    no_cache: Annotated[
+        bool,
+        typer.Option("--no-cache", help="Ask the model again what the cache on disk could answer."),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Validate everything and estimate the cost.")
@@ -63,16 +99,33 @@ def run(
     quiet: QuietFlag = False,
     format: FormatFlag = Format.TEXT,  # noqa: A002
 ) -> int:
-    """Audit a model: collect evidence, measure, judge, and write record and card.
+    """Audit a model, or a file of its predictions, and write record and card.
+
+    With --predictions no model is loaded, and SUITE may be left out: columns that are not named
+    are then guessed, and the guesses printed.
 
     The same command again goes on where an interrupted run stopped. Exit code 0: every
     requirement passed; 1: one failed; 2: suite, data, model or usage; 3: one could not be judged.
     """
     from auditkit.suite import load_suite
 
-    chosen = load_suite(suite).replace_data(path=data, text=text, label=label, split=split)
+    about_data = {"data": data, "text": text, "split": split}
+    about_file = {
+        "prediction": prediction,
+        "score": score,
+        "group": group or None,
+        "positive": positive,
+    }
+    refused = about_data if predictions is not None else about_file
+    for flag, value in refused.items():
+        if value is not None:
+            other = "--predictions" if predictions is None else "--model"
+            raise UsageError(f"--{flag} goes with {other} only", hint="Leave it out")
+    chosen = None if suite is None else load_suite(suite)
+    if chosen is not None and predictions is None:
+        chosen = chosen.replace_data(path=data, text=text, label=label, split=split)
 
-    from auditkit.audit import Options, plan_audit, run_audit
+    from auditkit.audit import Options, PredictionsFile, plan_audit, run_audit
     from auditkit.requirements import outcome
     from auditkit.terminal import print_run, progress
 
@@ -86,30 +139,47 @@ def run(
         offline=offline,
         workers=_workers(workers),
         fresh=fresh,
+        answer_cache=not no_cache,
         allow_pickle=allow_pickle,
         trust_remote_code=trust_remote_code,
     )
+    file = predictions and PredictionsFile(
+        predictions,
+        label=label,
+        prediction=prediction,
+        score=score,
+        groups=tuple(group) if group else None,
+        positive=positive,
+    )
     if dry_run:
-        plan = plan_audit(chosen, model, options, progress=progress(quiet=quiet))
+        plan = plan_audit(chosen, model, options, predictions=file, progress=progress(quiet=quiet))
         if format is Format.JSON:
             print_json({"plan": dataclasses.asdict(plan), "exit_code": 0})
             return 0
-        print(  # noqa: T201
-            f"Suite, model and data are valid; nothing was run.\n"
-            f"checks:   {', '.join(plan.checks)}\n"
-            f"examples: {plan.examples:,}\n"
-            f"queries:  about {plan.queries:,}\n"
-            f"time:     about {_duration(plan.seconds)} for the model on this machine\n"
-            f"folder:   {plan.folder}"
-        )
+        print(_planned(plan, with_model=file is None))  # noqa: T201
         return 0
-    finished = run_audit(chosen, model, options, progress=progress(quiet=quiet))
+    finished = run_audit(chosen, model, options, predictions=file, progress=progress(quiet=quiet))
     record = finished.record
     if format is Format.JSON:
         print_json(run_document(record, record.verdicts, finished.folder))
     else:
         print_run(record, finished.folder, quiet=quiet)
     return outcome(record.verdicts, record.checks).exit_code
+
+
+def _planned(plan: Plan, *, with_model: bool) -> str:
+    valid = "Suite, model and data are valid" if with_model else "The predictions are valid"
+    lines = [
+        f"{valid}; nothing was run.",
+        f"checks:   {', '.join(plan.checks)}",
+        f"examples: {plan.examples:,}",
+    ]
+    if with_model:
+        lines += [
+            f"queries:  about {plan.queries:,}",
+            f"time:     about {_duration(plan.seconds)} for the model on this machine",
+        ]
+    return "\n".join([*lines, f"folder:   {plan.folder}"])
 
 
 def _workers(text: str) -> int | None:

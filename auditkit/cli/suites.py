@@ -2,44 +2,80 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated
 
 import typer
 
 from auditkit.cli.app import app
+from auditkit.cli.arguments import FormatFlag
+from auditkit.cli.command import CommandWithVariables
+from auditkit.cli.output import Format, print_json
 
 __all__ = ["list_", "validate"]
 
 
-@app.command()
+@app.command(cls=CommandWithVariables)
 def validate(
     suites: Annotated[list[str], typer.Argument(metavar="SUITE...", help="Files or names.")],
+    format: FormatFlag = Format.TEXT,  # noqa: A002
 ) -> int:
     """Validate suites: keys, values, evaluators, their settings, and requirements."""
     from auditkit.checks import prepare_checks
     from auditkit.suite import load_suite
 
+    valid = []
     for source in suites:
         suite = load_suite(source)
-        checks = prepare_checks(suite)
+        checks = [check.name for check in prepare_checks(suite)]
+        included = [str(file) for file in suite.included]
         count = len(suite.requirements)
-        print(  # noqa: T201
-            f"{source}: valid; checks {', '.join(check.name for check in checks)}; "
-            f"{count} requirement{'s' * (count != 1)}"
+        valid.append(
+            {
+                "source": source,
+                "name": suite.name,
+                "digest": suite.digest,
+                "includes": included,
+                "checks": checks,
+                "requirements": [one.describe() for one in suite.requirements],
+            }
         )
+        if format is Format.TEXT:
+            includes = f"includes {', '.join(included)}; " if included else ""
+            print(  # noqa: T201
+                f"{source}: valid; {includes}checks {', '.join(checks)}; "
+                f"{count} requirement{'s' * (count != 1)}"
+            )
+    if format is Format.JSON:
+        print_json({"suites": valid, "exit_code": 0})
     return 0
 
 
-@app.command("list")
-def list_() -> int:
+@app.command("list", cls=CommandWithVariables)
+def list_(
+    format: FormatFlag = Format.TEXT,  # noqa: A002
+) -> int:
     """List the evaluators and suites that can be named, and where each comes from."""
-    from auditkit.plugins import find_evaluators
+    from auditkit.plugins import describe_evaluators
     from auditkit.suite import find_suites
 
+    evaluators, suites = describe_evaluators(), find_suites()
+    if format is Format.JSON:
+        print_json(
+            {
+                "evaluators": [dataclasses.asdict(one) for one in evaluators],
+                "suites": [dataclasses.asdict(one) for one in suites],
+                "exit_code": 0,
+            }
+        )
+        return 0
     print("evaluators")  # noqa: T201
-    for evaluator in find_evaluators():
-        print(f"  {evaluator.name:<20} {evaluator.origin}")  # noqa: T201
+    for evaluator in evaluators:
+        said = f"broken: {evaluator.broken}" if evaluator.broken else evaluator.summary or ""
+        print(f"  {evaluator.name:<20} {evaluator.package:<20} {said}".rstrip())  # noqa: T201
+        if evaluator.examines:
+            print(f"  {'':<20} {'':<20} examines {evaluator.examines}")  # noqa: T201
     print("suites")  # noqa: T201
-    for suite in find_suites():
+    for suite in suites:
         print(f"  {suite.name:<20} {suite.origin}")  # noqa: T201
     return 0

@@ -23,7 +23,7 @@ from auditkit.data.labels import LabelValue
 from auditkit.data.problems import Problems
 from auditkit.suite import DataConfig
 
-__all__ = ["Columns", "word_mask", "words_of_spans"]
+__all__ = ["Columns", "spelling", "word_mask", "words_of_spans"]
 
 MAX_LABELS = 10_000
 _REMOVE = "Remove these rows from the data, or correct them"
@@ -161,7 +161,7 @@ class Columns:
                 "Set 'multi_label: true' if several labels may hold",
             )
             return None
-        label = _spelling(value)
+        label = spelling(value)
         if not label:
             self._problems.add(
                 position,
@@ -186,7 +186,7 @@ class Columns:
         else:
             refuse(f"there is {_kind(value)} where a list of labels should be", "Write lists")
             return None
-        labels = [None if isinstance(part, list | dict) else _spelling(part) for part in parts]
+        labels = [None if isinstance(part, list | dict) else spelling(part) for part in parts]
         if not all(labels):
             refuse("a list of labels holds something that is no label", _REMOVE)
             return None
@@ -201,7 +201,7 @@ class Columns:
     def _ids(self, rows: Rows, column: str) -> list[str]:
         ids = []
         for value, position in zip(rows.columns[column], rows.positions, strict=True):
-            name = None if isinstance(value, list | dict) else _spelling(value)
+            name = None if isinstance(value, list | dict) else spelling(value)
             if not name:
                 self._problems.add(position, column, "the id is missing", "Give each row an id")
             ids.append(name or "")
@@ -213,7 +213,7 @@ class Columns:
         for value, position in zip(rows.columns[column], rows.positions, strict=True):
             if isinstance(value, list | dict):
                 kind = "list"
-                names = [None if isinstance(m, list | dict) else _spelling(m) for m in value]
+                names = [None if isinstance(m, list | dict) else spelling(m) for m in value]
                 if isinstance(value, dict) or not all(names):
                     self._problems.add(
                         position, column, "there is a group without a name", "Write text, or null"
@@ -222,7 +222,7 @@ class Columns:
                     continue
             else:
                 kind = "value"
-                names = [_spelling(value)]
+                names = [spelling(value)]
                 if not names[0]:
                     groups.append(None)  # empty, null or NaN: unknown
                     continue
@@ -344,7 +344,7 @@ _SPELLINGS: Mapping[type, Callable[[Any], str | None]] = {
 }
 
 
-def _spelling(value: Any) -> str | None:
+def spelling(value: Any) -> str | None:
     """Return a single value as text: as it is spelled in the file, or as Python spells it."""
     spell = _SPELLINGS.get(type(value), str)
     return spell(value)

@@ -282,17 +282,19 @@ class _JsonLines(_TextFile):
 
     def read(self, wanted: Sequence[str]) -> Iterator[Rows]:
         seen: dict[str, None] = {}
-        with self._lines() as lines:
-            batch = _Batch(wanted)
-            for number, text in enumerate(lines, 1):
-                if text.isspace():
-                    continue
-                row = self._parse(number, text)
-                if row.keys() - seen.keys():
-                    seen.update(dict.fromkeys(row))
-                yield from batch.add(number, [row.get(name) for name in wanted], len(text))
-            yield from batch.rest()
-        self.columns = list(seen)
+        try:
+            with self._lines() as lines:
+                batch = _Batch(wanted)
+                for number, text in enumerate(lines, 1):
+                    if text.isspace():
+                        continue
+                    row = self._parse(number, text)
+                    if row.keys() - seen.keys():
+                        seen.update(dict.fromkeys(row))
+                    yield from batch.add(number, [row.get(name) for name in wanted], len(text))
+                yield from batch.rest()
+        finally:
+            self.columns = list(seen)  # also those of the first rows, where a reader stops there
 
     def _parse(self, number: int, text: str) -> dict[str, Any]:
         try:

@@ -33,7 +33,7 @@ def open_hub(config: DataConfig, offline: bool) -> Source:
     """
     import datasets
 
-    path = config.path
+    path = config.location
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", path, re.ASCII):
         raise DataError(
             "is neither a file nor the id of a hub data set",
@@ -66,7 +66,7 @@ class _HubSplit(Source):
     """One split; rows count from 1."""
 
     def __init__(self, config: DataConfig, dataset: Any, commit: str, notes: list[str]) -> None:
-        self.place = Place(config.path, "row")
+        self.place = Place(config.location, "row")
         self.key = f"hub-{commit}-{dataset._fingerprint}"
         self.revision = commit if _COMMIT.fullmatch(commit or "") else config.revision
         self.notes = tuple(notes)
@@ -210,7 +210,7 @@ def _check_revision(config: DataConfig, cached: str) -> None:
         return
     from huggingface_hub.constants import HF_HUB_CACHE
 
-    folder = Path(HF_HUB_CACHE) / f"datasets--{config.path.replace('/', '--')}" / "refs"
+    folder = Path(HF_HUB_CACHE) / f"datasets--{config.location.replace('/', '--')}" / "refs"
     reference = folder / wanted
     if reference.is_file() and reference.read_text().strip() == cached:
         return

@@ -94,6 +94,12 @@ def _by_mapping(
     place: Place,
     column: str,
 ) -> dict[str, str]:
+    folded = {label.casefold(): label for label in model_labels}
+    spelled = folded if len(folded) == len(model_labels) else {}
+    mapping = {
+        value: label if label in model_labels else spelled.get(label.casefold(), label)
+        for value, label in mapping.items()
+    }
     for value, label in mapping.items():
         if label not in model_labels:
             raise place.error(

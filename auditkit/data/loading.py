@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from auditkit.cache_folder import cache_folder
 from auditkit.data.columns import Columns
 from auditkit.data.examples import Examples
 from auditkit.data.files import Source, is_local, open_file
@@ -29,7 +29,7 @@ from auditkit.data.problems import Problems
 from auditkit.errors import DataError, UsageError, did_you_mean
 from auditkit.suite import DataConfig
 
-__all__ = ["default_cache", "load_examples"]
+__all__ = ["draw_rows", "load_examples"]
 
 _VERSION = 1
 """Of the files in the cache; a change of what they hold makes old ones unknown."""
@@ -77,7 +77,7 @@ def load_examples(
     offline
         Never use the network.
     cache_dir
-        Where the Arrow files go; by default see :func:`default_cache`.
+        Where the Arrow files go; by default see :func:`auditkit.cache_folder.cache_folder`.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def load_examples(
     if limit is not None and limit < 1:
         raise UsageError(f"a limit of {limit} leaves no examples", hint="Give at least 1")
     source = _open(config, offline)
-    cache = default_cache() if cache_dir is None else cache_dir
+    cache = cache_folder("examples") if cache_dir is None else cache_dir
     key = _key(source, config, list(model_labels), multi_label, limit, seed)
     file = cache / f"{key}.arrow"
     examples = _from_cache(file, source)
@@ -110,27 +110,8 @@ def load_examples(
     return examples
 
 
-def default_cache() -> Path:
-    """Return the folder for Arrow files.
-
-    In ``AUDITKIT_CACHE`` if it is set, else in ``HF_DATASETS_CACHE``, else in the platform's own
-    folder for caches.
-    """
-    if chosen := os.environ.get("AUDITKIT_CACHE"):
-        return Path(chosen).expanduser() / "examples"
-    if chosen := os.environ.get("HF_DATASETS_CACHE"):
-        return Path(chosen).expanduser() / "auditkit" / "examples"
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "auditkit" / "examples"
-
-
 def _open(config: DataConfig, offline: bool) -> Source:
-    if not is_local(config.path):
+    if not is_local(config.location):
         if config.quoting is not None:
             raise DataError(
                 "'quoting' is for CSV and TSV files only", file=config.path, hint="Remove it"
@@ -145,7 +126,7 @@ def _open(config: DataConfig, offline: bool) -> Source:
                 file=config.path,
                 hint="Remove it",
             )
-    return open_file(config.path, config.quoting)
+    return open_file(config.location, config.quoting)
 
 
 def _key(source: Source, config: DataConfig, *settings: Any) -> str:
@@ -229,7 +210,7 @@ def _build(
                 model_labels=model_labels,
                 problems=problems,
             )
-            chosen = _draw(rows, limit, seed)
+            chosen = draw_rows(rows, limit, seed)
             facts = {"rows_total": rows, "notes": notes}
             schema = finish.schema.with_metadata({_METADATA: json.dumps(facts)})
             with pa.OSFile(str(finished), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
@@ -283,7 +264,8 @@ def _check_columns(source: Source, wanted: dict[str, str]) -> None:
         raise source.place.error(f"is not there (asked for by '{role}')", column=name, hint=hint)
 
 
-def _draw(rows: int, limit: int | None, seed: int) -> npt.NDArray[np.int64]:
+def draw_rows(rows: int, limit: int | None, seed: int) -> npt.NDArray[np.int64]:
+    """Return the row numbers of a seeded sample without replacement, ascending; all by default."""
     if limit is None or limit >= rows:
         return np.arange(rows)
     return np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))

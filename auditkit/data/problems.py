@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
 
 from auditkit.errors import DataError
 
@@ -48,6 +52,8 @@ class Problems:
     """Problems of single rows, by column and kind."""
 
     place: Place
+    locate: Callable[[list[int]], list[int]] | None = None
+    """Turns what rows were noted by into positions, where that takes another look at the file."""
     _found: dict[tuple[str, str, str], tuple[list[int], int]] = field(default_factory=dict)
 
     def add(self, position: int, column: str, message: str, hint: str) -> None:
@@ -60,6 +66,16 @@ class Problems:
         if count < _NAMED:
             positions.append(position)
         self._found[column, message, hint] = (positions, count + 1)
+
+    def add_rows(
+        self, positions: npt.NDArray[np.int64], column: str, message: str, hint: str
+    ) -> None:
+        """Note many rows that have the same problem."""
+        if not len(positions):
+            return
+        named, count = self._found.get((column, message, hint), ([], 0))
+        named += positions[: _NAMED - len(named)].tolist()
+        self._found[column, message, hint] = (named, count + len(positions))
 
     def check(self) -> None:
         """Raise for the problem that comes first, if there is any.
@@ -74,6 +90,8 @@ class Problems:
         (column, message, hint), (positions, count) = min(
             self._found.items(), key=lambda item: item[1][0][0]
         )
+        if self.locate is not None:
+            positions = self.locate(positions)
         rows = "1 row" if count == 1 else f"{count} rows"
         raise DataError(
             f"{message} in {rows} ({self.place.positions(positions, count)})",

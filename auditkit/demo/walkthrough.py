@@ -19,8 +19,10 @@ from auditkit.terminal import print_verdicts
 __all__ = ["plain_accuracies", "run_demo"]
 
 
-def run_demo(folder: Path, progress: Progress) -> int:
+def run_demo(folder: Path, progress: Progress, *, quiet: bool = False) -> int:
     """Train both checkpoints below ``folder``, show the defect by hand, audit both.
+
+    If ``quiet``, only what the audits found is printed, and of that no passes.
 
     Returns
     -------
@@ -28,7 +30,8 @@ def run_demo(folder: Path, progress: Progress) -> int:
         0: the demonstration is about the verdicts it prints, not about passing.
     """
     made = build(folder, progress=progress.say)
-    _show_by_hand(made)
+    if not quiet:
+        _show_by_hand(made)
     suite = _write_suite(folder, made)
     cards = []
     for name, checkpoint in (("clean", made.clean), ("defect", made.defect)):
@@ -37,11 +40,13 @@ def run_demo(folder: Path, progress: Progress) -> int:
         )
         print(f"\nThe audit of '{name}'")  # noqa: T201
         record = run.record
-        print_verdicts(record.verdicts, outcome(record.verdicts, record.checks), record.partial)
+        result = outcome(record.verdicts, record.checks)
+        print_verdicts(record.verdicts, result, record.partial, quiet=quiet)
         cards.append(run.folder / "card.html")
-    print("\nCards to open in a browser")  # noqa: T201
-    for card in cards:
-        print(f"  {card}")  # noqa: T201
+    if not quiet:
+        print("\nCards to open in a browser")  # noqa: T201
+        for card in cards:
+            print(f"  {card}")  # noqa: T201
     return 0
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from auditkit.evaluators.seeding import seeded_generators
 from auditkit.inference.base import Engine
 from auditkit.metrics import Metric, Table
 
@@ -26,7 +28,16 @@ if TYPE_CHECKING:
 
     from auditkit.data import Examples
 
-__all__ = ["ALL_TASKS", "Collector", "Context", "Evaluator", "NoParams", "Params", "Task"]
+__all__ = [
+    "ALL_TASKS",
+    "Collector",
+    "Context",
+    "Evaluator",
+    "Isolation",
+    "NoParams",
+    "Params",
+    "Task",
+]
 
 
 class Task(StrEnum):
@@ -46,6 +57,15 @@ class Task(StrEnum):
 
 
 ALL_TASKS = frozenset(Task)
+
+
+class Isolation(StrEnum):
+    """What a collector shares with others that run at the same time."""
+
+    THREAD = "thread"
+    """It may run in several threads of one process."""
+    PROCESS = "process"
+    """It uses libraries with global state, so each of its workers is a process of its own."""
 
 
 class Params(BaseModel):
@@ -85,6 +105,18 @@ class Context:
             [self.seed, zlib.crc32(self.check.encode()), *example_id.encode()]
         )
 
+    def seeded(self, example_id: str) -> AbstractContextManager[None]:
+        """Seed the global generators as :meth:`rng` is seeded, for as long as the block lasts.
+
+        It is for libraries that can be given no generator, in a collector with
+        ``isolation = "process"``; there the harness does it around each example, and a collector
+        needs it only for a stream of its own, such as ``seeded(f"{example_id} {recipe}")``.
+        Threads share the generators: with ``isolation = "thread"`` it makes nothing repeatable.
+        See :func:`~auditkit.evaluators.seeding.seeded_generators` for which they are.
+        """
+        name = f"{self.seed}\0{self.check}\0{example_id}"
+        return seeded_generators(name.encode("utf-8", "surrogatepass"))
+
 
 class Evaluator(ABC):
     """Examines a model through its predictions on the data, which the harness collects.
@@ -119,7 +151,29 @@ class Evaluator(ABC):
 
 
 class Collector(Evaluator):
-    """An evaluator that collects rows of its own."""
+    """An evaluator that collects rows of its own.
+
+    Notes
+    -----
+    With ``isolation = "thread"``, :meth:`collect` gets whole shards, several at a time in threads
+    of one process. Chance comes from ``context.rng(example_id)`` alone.
+
+    With ``isolation = "process"``, for libraries that draw from global generators or keep other
+    global state, each worker is a process, and :meth:`collect` gets one example at a time with
+    the global generators of ``random``, ``numpy``, torch (CPU) and numba seeded for it: see
+    :meth:`Context.seeded`. So its rows do not depend on the size of shards, their order or the
+    number of workers. An example during which a package was imported for the first time is
+    collected once more, since importing may draw from generators or bring new ones; the rows of
+    the last time count. A worker computes in one thread, has ``PYTHONHASHSEED=0``, writes what is
+    printed to stderr, and if it dies its shard is begun once more in a fresh one. With
+    ``--workers 0`` the same happens in the calling thread, where the hash seed is Python's own.
+
+    The class is imported in each worker and built there anew from its ``Params``, so both must be
+    importable: what is set on an instance later does not get there.
+    """
+
+    isolation: ClassVar[Isolation] = Isolation.THREAD
+    """``"thread"``, or ``"process"`` for libraries with global state."""
 
     shard_size: ClassVar[int] = 4096
     """Examples in one part: thousands for one pass, a few for a search."""
@@ -138,5 +192,6 @@ class Collector(Evaluator):
 
         May be called for several shards at the same time and in any order. The first column is
         ``example_id``, and rows are sorted by it; an example may have any number of rows.
+        With ``isolation = "process"`` a shard is one example here.
         Group columns are joined by the harness.
         """

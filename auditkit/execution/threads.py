@@ -1,66 +1,126 @@
-"""Jobs in the calling thread, or in a few threads that share the engine."""
+"""Shards in the calling thread, or in a few threads that share the engine."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+import time
+from collections.abc import Callable, Generator, Iterator
+from itertools import islice
+from queue import Empty, SimpleQueue
+from threading import Thread
 
-from auditkit.execution.base import Executor, Finished, Job
+from auditkit.execution.base import Finished, Job, Overdue, Shard
+from auditkit.execution.shards import attempt
+from auditkit.execution.stopping import Stop
 
-__all__ = ["SerialExecutor", "ThreadExecutor", "executor"]
+__all__ = ["SerialExecutor", "ThreadExecutor", "in_threads"]
 
-
-def executor(workers: int | None) -> Executor:
-    """Return an executor: ``0`` workers run in the calling thread, None chooses a number."""
-    if workers is None:
-        # Threads mostly wait for the engine; a few more than cores keep its batches full.
-        workers = min(8, 2 * (os.cpu_count() or 1))
-    return ThreadExecutor(workers) if workers else SerialExecutor()
-
-
-def _attempt(index: int, job: Job) -> Finished:
-    try:
-        job()
-    except Exception as error:
-        return Finished(index, error)
-    return Finished(index, None)
+# How long to wait for threads whose work is given up. It ends with their next question to the
+# engine; one that asks none is left to itself, and does not keep the process from ending.
+_GRACE = 1.0
 
 
 class SerialExecutor:
-    """Runs jobs one after the other in the calling thread."""
+    """Collects shards one after the other in the calling thread.
 
-    def run(self, jobs: Sequence[Job]) -> Iterator[Finished]:
-        """Run the jobs in order."""
-        for index, job in enumerate(jobs):
-            yield _attempt(index, job)
+    A collector that never asks the engine cannot be stopped in the middle of a shard.
+    """
+
+    def run(
+        self, job: Job, shards: Iterator[Shard], timeout: float | None = None
+    ) -> Generator[Finished, None, None]:
+        """Collect the shards in order; see :class:`~auditkit.execution.base.Executor`."""
+        stop = Stop(timeout)
+        guarded = stop.guard(job)
+        for shard in shards:
+            finished = attempt(guarded, shard)
+            if stop.overdue:  # and the collector may have swallowed the engine's refusal
+                raise Overdue
+            yield finished
 
 
 class ThreadExecutor:
-    """Runs jobs in ``workers`` threads; each mostly waits for the engine."""
+    """Collects shards in ``workers`` threads; each mostly waits for the engine."""
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
 
-    def run(self, jobs: Sequence[Job]) -> Iterator[Finished]:
-        """Run the jobs; no more are begun than there are threads, so that stopping is quick."""
-        waiting = iter(enumerate(jobs))
-        with ThreadPoolExecutor(self._workers, thread_name_prefix="auditkit-shard") as pool:
-            running: set[Future[Finished]] = set()
-            for _ in range(self._workers):
-                self._begin(pool, waiting, running)
-            while running:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    self._begin(pool, waiting, running)
-                    yield future.result()
+    def run(
+        self, job: Job, shards: Iterator[Shard], timeout: float | None = None
+    ) -> Generator[Finished, None, None]:
+        """Collect the shards; see :class:`~auditkit.execution.base.Executor`."""
+        stop = Stop(timeout)
+        guarded = stop.guard(job)
+        return in_threads(self._workers, lambda shard: attempt(guarded, shard), shards, stop)
 
-    @staticmethod
-    def _begin(
-        pool: ThreadPoolExecutor,
-        waiting: Iterator[tuple[int, Job]],
-        running: set[Future[Finished]],
-    ) -> None:
-        following = next(waiting, None)
-        if following is not None:
-            running.add(pool.submit(_attempt, *following))
+
+def in_threads(
+    count: int,
+    work: Callable[[Shard], Finished],
+    shards: Iterator[Shard],
+    stop: Stop,
+    release: Callable[[], None] = lambda: None,
+) -> Generator[Finished, None, None]:
+    """Do ``work`` on every shard in ``count`` threads, and yield each result as it is there.
+
+    Parameters
+    ----------
+    count
+        Shards that are worked on at once.
+    work
+        Called in the threads. What it raises is raised here.
+    shards
+        Taken one by one as threads get free.
+    stop
+        Whose deadline holds, and who is told in the end, so that what still goes on ends too.
+    release
+        Called in the end, after ``stop`` was told: frees threads that wait for something.
+
+    Raises
+    ------
+    Overdue
+        If the deadline passes before every shard is done.
+    """
+    todo: SimpleQueue[Shard | None] = SimpleQueue()
+    done: SimpleQueue[Finished | BaseException] = SimpleQueue()
+
+    def serve() -> None:
+        while (shard := todo.get()) is not None:
+            try:
+                finished = work(shard)
+                # What ended too late may be the work of one that swallowed the engine's refusal.
+                done.put(Overdue() if stop.overdue else finished)
+            except BaseException as error:  # else nobody would know, and the caller would wait
+                done.put(error)
+
+    threads: list[Thread] = []
+    try:
+        running = 0
+        for shard in islice(shards, count):
+            # Daemons, so that one that hangs does not keep the process from ending.
+            threads.append(Thread(target=serve, name="auditkit-shard", daemon=True))
+            threads[-1].start()
+            todo.put(shard)
+            running += 1
+        while running:
+            try:
+                finished = done.get(timeout=stop.left)
+            except Empty:
+                raise Overdue from None
+            running -= 1
+            if isinstance(finished, BaseException):
+                raise finished
+            yield finished
+            following = None if stop.overdue else next(shards, None)
+            if following is not None:
+                todo.put(following)
+                running += 1
+        if stop.overdue and next(shards, None) is not None:
+            raise Overdue
+    finally:
+        stop.tell()
+        release()
+        for _ in threads:
+            todo.put(None)
+        end = time.monotonic() + _GRACE
+        for thread in threads:
+            thread.join(max(0.0, end - time.monotonic()))

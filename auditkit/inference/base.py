@@ -9,9 +9,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from auditkit.models.base import FloatArray, Input
+from auditkit.models.base import FloatArray, Input, ModelInfo
 
-__all__ = ["Engine", "EngineStats"]
+__all__ = ["Engine", "EngineStats", "Speed"]
 
 
 @dataclass
@@ -23,7 +23,9 @@ class EngineStats:
     unique: int = 0
     """Inputs the model really ran."""
     cache_hits: int = 0
-    """Inputs answered from the cache, or joined to the same input in flight."""
+    """Inputs answered from the cache in memory, or joined to the same input in flight."""
+    disk_hits: int = 0
+    """Inputs answered from the cache on disk."""
     batches: int = 0
     """Forward passes."""
     tokens: int = 0
@@ -45,12 +47,32 @@ class EngineStats:
     """Rows in a batch for each padded length that was used."""
 
 
+@dataclass(frozen=True)
+class Speed:
+    """How fast a model answers while it does nothing else."""
+
+    latencies: npt.NDArray[np.float64]
+    """Seconds for each input by itself, tokenization included: ``[inputs]``."""
+    tokens: npt.NDArray[np.int64]
+    """Length of each input, special tokens included: ``[inputs]``."""
+    batch_seconds: npt.NDArray[np.float64]
+    """Seconds for all inputs in the engine's batches, tokenization included: ``[rounds]``."""
+    peak_memory: int | None
+    """Bytes: on a GPU the most that was allocated meanwhile; on a CPU the most that was resident of
+    the whole process since it began. None where that cannot be told."""
+
+
 class Engine(Protocol):
     """What answers an evaluator's questions about the model.
 
     Any thread may ask. The same input always gets the same bits, whatever it is
     batched with.
     """
+
+    @property
+    def info(self) -> ModelInfo:
+        """Facts of the model."""
+        ...
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -83,5 +105,20 @@ class Engine(Protocol):
         """Return which of ``inputs``, all asked before, the model saw only the start of.
 
         Boolean, ``[len(inputs)]``.
+        """
+        ...
+
+    def measure_speed(self, inputs: Sequence[Input], rounds: int) -> Speed:
+        """Time `inputs` with nothing else on the device and without any cache.
+
+        Each is timed once by itself, then all of them `rounds` times in batches, after everything
+        has been run once to warm up.
+
+        Raises
+        ------
+        ValueError
+            If there is no input or no round.
+        NotImplementedError
+            From an engine that stands for one in another process.
         """
         ...

@@ -6,13 +6,14 @@
     (any thread)                  (batches of what       (packing.py)  (one batch at
                                    has gathered)                        a time)
 
+An answer that is at hand, in memory (cache.py) or on disk (disk_cache.py), goes back at once.
+
 Nothing waits for a clock: each thread takes what is there the moment it is free, and what comes
 meanwhile gathers for the next batch.
 """
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections import deque
@@ -23,10 +24,15 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from auditkit.inference.base import EngineStats
+from auditkit.inference.answer_store import Answer
+from auditkit.inference.base import EngineStats, Speed
 from auditkit.inference.cache import AnswerCache
+from auditkit.inference.disk_cache import DiskCache
+from auditkit.inference.inputs import checked_inputs, fingerprint
+from auditkit.inference.jobs import Call, Job, Timing
 from auditkit.inference.packing import Bucket, Packing, packing_for
-from auditkit.models.base import Encoded, FloatArray, Input, Model, OutOfMemory
+from auditkit.inference.speed import time_model
+from auditkit.models.base import FloatArray, Input, Model, ModelInfo, OutOfMemory
 
 __all__ = ["BatchingEngine"]
 
@@ -37,37 +43,11 @@ _TOKENIZED_AT_ONCE = 512
 _PATIENCE = 16
 
 
-class _Call:
-    """One caller's wait: over when all its answers are there, or one of them failed."""
-
-    __slots__ = ("done", "error", "left")
-
-    def __init__(self) -> None:
-        self.done = threading.Event()
-        self.left = 0
-        self.error: BaseException | None = None
-
-
-class _Job:
-    """One distinct input on its way through the engine."""
-
-    __slots__ = ("answer", "bucket", "calls", "encoded", "input", "since")
-
-    encoded: Encoded  # this and the next are set once it is tokenized
-    bucket: Bucket
-
-    def __init__(self, text: Input) -> None:
-        self.input = text
-        self.calls: list[_Call] = []
-        self.answer: FloatArray | None = None
-        self.since = 0  # batches run before it was queued for the device
-
-
 class BatchingEngine:
     """Answer questions of many threads with one model; implements :class:`Engine`.
 
     A text's logits are bitwise the same whatever else is asked, in which order and by how many
-    threads. Same inputs in flight are run once; answers are kept in memory.
+    threads. Same inputs in flight are run once; answers are kept in memory, and on disk if asked.
 
     Parameters
     ----------
@@ -79,6 +59,8 @@ class BatchingEngine:
         Memory they may take.
     packing
         The shapes of batches; default: what suits the model's device.
+    disk
+        Answers of earlier runs; the engine closes it with itself.
 
     Notes
     -----
@@ -93,8 +75,10 @@ class BatchingEngine:
         cache_entries: int = 200_000,
         cache_bytes: int = 256 << 20,
         packing: Packing | None = None,
+        disk: DiskCache | None = None,
     ) -> None:
         self._model = model
+        self._disk = disk
         self._packing = packing or packing_for(model.info.device, model.info.max_length)
         self._cache = AnswerCache(cache_entries, cache_bytes)
         self._stats = EngineStats()
@@ -102,9 +86,11 @@ class BatchingEngine:
         self._to_tokenize = threading.Condition(self._lock)
         self._to_run = threading.Condition(self._lock)
         self._cut: set[bytes] = set()  # fingerprints of inputs that were truncated
-        self._in_flight: dict[Input, _Job] = {}
-        self._untokenized: deque[_Job] = deque()
-        self._buckets: dict[Bucket, deque[_Job]] = {}
+        self._in_flight: dict[Input, Job] = {}
+        self._untokenized: deque[Job] = deque()
+        self._buckets: dict[Bucket, deque[Job]] = {}
+        self._timings: deque[Timing] = deque()
+        self._is_timing = self._is_tokenizing = False
         self._closed = False
         self._threads = [
             threading.Thread(target=target, name=name, daemon=True)
@@ -126,6 +112,11 @@ class BatchingEngine:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def info(self) -> ModelInfo:
+        """Facts of the model."""
+        return self._model.info
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -161,21 +152,35 @@ class BatchingEngine:
         OutOfMemory
             If the device cannot hold even one of the inputs.
         """
-        keys = _checked(inputs)
+        keys = checked_inputs(inputs)
         answers: list[FloatArray | None] = [None] * len(keys)
-        waiting: list[tuple[int, _Job]] = []
-        call = _Call()
+        waiting: list[tuple[int, Job]] = []
+        call = Call()
         with self._lock:
             if self._closed:
                 raise _closed()
             self._stats.queries += len(keys)
-            before = len(self._untokenized)
             for i, key in enumerate(keys):
                 answers[i] = self._cache.get(key)
-                if answers[i] is None:
-                    waiting.append((i, self._join(key, call)))
-            added = len(self._untokenized) - before
-            self._stats.cache_hits += len(keys) - added
+            shapes = self._packing.name
+        missing = [i for i, answer in enumerate(answers) if answer is None]
+        marks = {key: fingerprint(key) for key in dict.fromkeys(keys[i] for i in missing)}
+        stored = self._disk.get(shapes, list(marks.values())) if self._disk else {}
+        with self._lock:
+            if self._closed:
+                raise _closed()
+            if shapes != self._packing.name:
+                stored = {}  # memory ran out meanwhile: other shapes, other bits
+            before = len(self._untokenized), self._stats.disk_hits
+            for i in missing:
+                key, mark = keys[i], marks[keys[i]]
+                answers[i] = self._cache.get(key)
+                if answers[i] is None and mark in stored:
+                    answers[i] = self._take(key, mark, stored[mark])
+                elif answers[i] is None:
+                    waiting.append((i, self._join(key, mark, call)))
+            new = len(self._untokenized) - before[0] + self._stats.disk_hits - before[1]
+            self._stats.cache_hits += len(keys) - new
             if waiting:
                 self._to_tokenize.notify()
         if waiting:
@@ -197,9 +202,31 @@ class BatchingEngine:
         TypeError
             If an input is neither a text nor a pair of texts, naming its position.
         """
-        keys = [_fingerprint(key) for key in _checked(inputs)]
+        marks = [fingerprint(key) for key in checked_inputs(inputs)]
         with self._lock:
-            return np.array([key in self._cut for key in keys], dtype=bool)
+            return np.array([mark in self._cut for mark in marks], dtype=bool)
+
+    def measure_speed(self, inputs: Sequence[Input], rounds: int) -> Speed:
+        """Time `inputs` with nothing else on the device and without any cache.
+
+        See :meth:`Engine.measure_speed` and :mod:`auditkit.inference.speed`.
+
+        Raises
+        ------
+        ValueError
+            If there is no input or no round.
+        TypeError, RuntimeError, OutOfMemory
+            As :meth:`predict` does.
+        """
+        timing = Timing(checked_inputs(inputs), rounds)
+        if not timing.inputs or rounds < 1:
+            raise ValueError("speed is measured on one input or more, in one round or more")
+        with self._lock:
+            if self._closed:
+                raise _closed()
+            self._timings.append(timing)
+            self._to_run.notify()
+        return timing.outcome.result()
 
     def close(self) -> None:
         """Stop: fail what is pending, let the batch on the device end. Safe to call again."""
@@ -212,18 +239,35 @@ class BatchingEngine:
             self._untokenized.clear()
             self._buckets.clear()
             self._fail(pending, _closed())
+            for timing in self._timings:
+                timing.outcome.set_exception(_closed())
+            self._timings.clear()
             self._to_tokenize.notify_all()
             self._to_run.notify_all()
         for thread in self._threads:
             thread.join()
+        if self._disk is not None:
+            self._disk.close()
 
     # The methods below up to `_tokenize_all` are called with the lock held.
 
-    def _join(self, key: Input, call: _Call) -> _Job:
+    def _take(self, key: Input, mark: bytes, stored: Answer) -> FloatArray:
+        """Return an answer from the disk, as if the model had just given it."""
+        self._stats.disk_hits += 1
+        self._cache.put(key, stored.logits)
+        if stored.truncated:
+            self._note_cut(mark)
+        return stored.logits
+
+    def _note_cut(self, mark: bytes) -> None:
+        self._cut.add(mark)
+        self._stats.truncated = len(self._cut)
+
+    def _join(self, key: Input, mark: bytes, call: Call) -> Job:
         """Return the job that will answer `key`, a new one unless it is in flight."""
         job = self._in_flight.get(key)
         if job is None:
-            job = _Job(key)
+            job = Job(key, mark)
             # In this order: Ctrl-C in between must not leave a job that nobody will run.
             self._untokenized.append(job)
             self._in_flight[key] = job
@@ -232,7 +276,7 @@ class BatchingEngine:
             call.left += 1
         return job
 
-    def _answer(self, job: _Job, answer: FloatArray) -> None:
+    def _answer(self, job: Job, answer: FloatArray) -> None:
         self._in_flight.pop(job.input, None)
         job.answer = answer
         self._cache.put(job.input, answer)
@@ -241,14 +285,14 @@ class BatchingEngine:
             if call.left == 0:
                 call.done.set()
 
-    def _fail(self, jobs: Sequence[_Job], error: BaseException) -> None:
+    def _fail(self, jobs: Sequence[Job], error: BaseException) -> None:
         for job in jobs:
             self._in_flight.pop(job.input, None)
             for call in job.calls:
                 call.error = call.error or error
                 call.done.set()
 
-    def _next_batch(self) -> tuple[Bucket, list[_Job]]:
+    def _next_batch(self) -> tuple[Bucket, list[Job]]:
         """Take the jobs to run now, at most the rows of their bucket.
 
         First the oldest bucket that was passed over too often, then full batches, the oldest
@@ -256,7 +300,7 @@ class BatchingEngine:
         """
         now = self._stats.batches
 
-        def urgency(entry: tuple[Bucket, deque[_Job]]) -> tuple[bool, float, int]:
+        def urgency(entry: tuple[Bucket, deque[Job]]) -> tuple[bool, float, int]:
             bucket, jobs = entry
             age = now - jobs[0].since
             overdue = age >= _PATIENCE
@@ -275,14 +319,16 @@ class BatchingEngine:
     def _tokenize_all(self) -> None:
         while True:
             with self._lock:
-                while not self._untokenized and not self._closed:
+                while (not self._untokenized or self._is_timing) and not self._closed:
                     self._to_tokenize.wait()
                 if self._closed:
                     return
+                self._is_tokenizing = True
                 count = min(len(self._untokenized), _TOKENIZED_AT_ONCE)
                 jobs = [self._untokenized.popleft() for _ in range(count)]
             failed = self._encode(jobs)
             with self._lock:
+                self._is_tokenizing = False
                 for job, error in failed.items():
                     self._fail([job], error)
                 tokenized = [job for job in jobs if job not in failed]
@@ -293,7 +339,7 @@ class BatchingEngine:
                     self._queue(job)
                 self._to_run.notify()
 
-    def _encode(self, jobs: list[_Job]) -> dict[_Job, BaseException]:
+    def _encode(self, jobs: list[Job]) -> dict[Job, BaseException]:
         """Set the encoding of each job; return those whose input the tokenizer refused."""
         try:
             encoded = self._model.encode([job.input for job in jobs])
@@ -307,10 +353,9 @@ class BatchingEngine:
             return {k: v for job in jobs for k, v in self._encode([job]).items()}
         return {}
 
-    def _queue(self, job: _Job) -> None:
+    def _queue(self, job: Job) -> None:
         if job.encoded.truncated:
-            self._cut.add(_fingerprint(job.input))
-            self._stats.truncated = len(self._cut)
+            self._note_cut(job.fingerprint)
         job.since = self._stats.batches
         self._buckets.setdefault(job.bucket, deque()).append(job)
 
@@ -319,15 +364,20 @@ class BatchingEngine:
     def _run_all(self) -> None:
         while True:
             with self._lock:
-                while not self._buckets and not self._closed:
+                while not (self._buckets or self._timings or self._closed):
                     self._to_run.wait()
                 if self._closed:
                     return
-                bucket, jobs = self._next_batch()
-                rows = self._packing.rows(bucket)
-            self._run(bucket, jobs, rows)
+                timing = self._timings.popleft() if self._timings else None
+                if timing is None:
+                    bucket, jobs = self._next_batch()
+                    rows, shapes = self._packing.rows(bucket), self._packing.name
+            if timing is not None:
+                self._time(timing)
+            else:
+                self._run(bucket, jobs, rows, shapes)
 
-    def _run(self, bucket: Bucket, jobs: list[_Job], rows: int) -> None:
+    def _run(self, bucket: Bucket, jobs: list[Job], rows: int, shapes: str) -> None:
         batch = [job.encoded for job in jobs]
         outcome: FloatArray | BaseException
         start = time.perf_counter()
@@ -341,21 +391,52 @@ class BatchingEngine:
         except BaseException as error:  # this thread must outlive whatever a model raises
             outcome = error
         seconds = time.perf_counter() - start
+        kept: list[tuple[bytes, Answer]] = []
         with self._lock:
             self._stats.batches += 1
             self._stats.device_seconds += seconds
             if not isinstance(outcome, BaseException):
                 self._count(bucket, jobs, rows)
                 for job, row in zip(jobs, outcome[: len(jobs)], strict=True):
-                    self._answer(job, row.copy())
+                    kept.append((job.fingerprint, Answer(row.copy(), job.encoded.truncated)))
+                    self._answer(job, kept[-1][1].logits)
             elif isinstance(outcome, OutOfMemory) and rows > 1 and not self._closed:
-                self._packing.halve()
-                self._stats.halvings += 1
+                self._halve()
                 self._buckets.setdefault(bucket, deque()).extendleft(reversed(jobs))
             else:
                 self._fail(jobs, outcome)
+        if self._disk is not None and kept:
+            self._disk.put(shapes, kept)
 
-    def _count(self, bucket: Bucket, jobs: list[_Job], rows: int) -> None:
+    def _time(self, timing: Timing) -> None:
+        with self._lock:
+            # What is tokenized meanwhile would take the time of what is measured.
+            self._is_timing = True
+            while self._is_tokenizing and not self._closed:
+                self._to_run.wait()
+        try:
+            timing.outcome.set_result(self._speed(timing))
+        except BaseException as error:  # this thread must outlive whatever a model raises
+            timing.outcome.set_exception(error)
+        with self._lock:
+            self._is_timing = False
+            self._to_tokenize.notify()
+
+    def _speed(self, timing: Timing) -> Speed:
+        while True:
+            try:
+                return time_model(self._model, self._packing, timing.inputs, timing.rounds)
+            except OutOfMemory:
+                with self._lock:
+                    if self._packing.rows(Bucket(1, exact=True)) == 1:
+                        raise
+                    self._halve()
+
+    def _halve(self) -> None:
+        self._packing.halve()
+        self._stats.halvings += 1
+
+    def _count(self, bucket: Bucket, jobs: list[Job], rows: int) -> None:
         tokens = sum(len(job.encoded) for job in jobs)
         stats = self._stats
         stats.unique += len(jobs)
@@ -364,26 +445,6 @@ class BatchingEngine:
         stats.filler_rows += rows - len(jobs)
         stats.filler_tokens += (rows - len(jobs)) * bucket.width
         stats.shapes[bucket.width] = rows
-
-
-def _fingerprint(key: Input) -> bytes:
-    parts = [key] if isinstance(key, str) else key
-    text = "\0".join(f"{len(part)}:{part}" for part in parts)
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-def _checked(inputs: Sequence[Input]) -> list[Input]:
-    if isinstance(inputs, str | bytes):
-        raise TypeError("predict() takes a list of inputs, not a single text")
-    keys = list(inputs)
-    for i, key in enumerate(keys):
-        if isinstance(key, str):
-            continue
-        if isinstance(key, tuple) and len(key) == 2 and all(isinstance(x, str) for x in key):
-            continue
-        kind = f"tuple of {len(key)}" if isinstance(key, tuple) else type(key).__name__
-        raise TypeError(f"input {i} is neither a text nor a pair of texts: it is a {kind}")
-    return keys
 
 
 def _closed() -> RuntimeError:

@@ -64,6 +64,8 @@ class Columns:
         self._schema: pa.Schema = source.schema
         self._codes: dict[str, Codes] = {}
         self._numbers: dict[str, npt.NDArray[np.float64]] = {}
+        self._ranks: dict[str, npt.NDArray[np.int32]] = {}
+        self._pairs: dict[tuple[str, str], tuple[npt.NDArray[np.int32], Index]] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -97,6 +99,35 @@ class Columns:
             array = self._read(column).cast(pa.float64())
             self._numbers[column] = np.asarray(array.to_numpy(), dtype=np.float64)
         return self._numbers[column]
+
+    def ranks(self, column: str) -> npt.NDArray[Any]:
+        """Return each row's rank among the distinct numbers, from 0, as int32 ``[rows]``.
+
+        The numbers themselves where some are NaN, which has no rank.
+        """
+        if column not in self._ranks:
+            numbers = self.numbers(column)
+            if np.isnan(numbers).any():
+                return numbers
+            inverse = np.unique(numbers, return_inverse=True)[1]
+            self._ranks[column] = inverse.astype(np.int32)
+        return self._ranks[column]
+
+    def pairs(self, first: str, second: str) -> tuple[npt.NDArray[np.int32], Index]:
+        """Return the distinct pairs of codes of two columns, and which each row has.
+
+        Returns
+        -------
+        codes
+            ``[rows]``: index into the pairs, -1 where a column has no value.
+        pairs
+            The first code times the number of the second column's values, plus the second code;
+            ascending.
+        """
+        if (first, second) not in self._pairs:
+            one, two = self.codes(first), self.codes(second)
+            self._pairs[first, second] = _pairs(one.codes, two.codes, max(1, len(two.values)))
+        return self._pairs[first, second]
 
     def codes(self, column: str) -> Codes:
         """Return a column of values or of lists of values as codes."""
@@ -164,14 +195,17 @@ class Grouping:
     slices: tuple[dict[str, str], ...]
     patterns: npt.NDArray[np.int32]
     membership: npt.NDArray[np.bool_]
+    is_compact: bool = False
+    """Whether every pattern has a group and a row, and every group a row."""
 
     @cached_property
     def _by_pattern(self) -> list[Index]:
-        order = np.argsort(self.patterns, kind="stable")
-        bounds = np.searchsorted(
-            self.patterns[order], np.arange(self.membership.shape[1] + 1), side="left"
-        )
-        return [order[start:end] for start, end in pairwise(bounds)]
+        count = self.membership.shape[1]
+        # Short integers are sorted by radix, without comparisons.
+        short = self.patterns.astype(np.int16) if count < np.iinfo(np.int16).max else self.patterns
+        order = np.argsort(short, kind="stable")
+        sizes = np.bincount(self.patterns + 1, minlength=count + 1)
+        return [order[start:end] for start, end in pairwise(np.cumsum(sizes))]
 
     def rows(self, group: int) -> Index:
         """Row numbers of a group, ascending."""
@@ -182,6 +216,8 @@ class Grouping:
 
     def only(self, groups: Sequence[int]) -> Grouping:
         """Return some of the groups; rows in none of them are then in no group."""
+        if self.is_compact and list(groups) == list(range(len(self.slices))):
+            return self
         slices = tuple(self.slices[group] for group in groups)
         return _compact(Grouping(self.name, slices, self.patterns, self.membership[list(groups)]))
 
@@ -221,14 +257,29 @@ def _largest(grouping: Grouping) -> Grouping:
     return grouping.only(np.sort(np.argsort(-counts, kind="stable")[:MOST_GROUPS]).tolist())
 
 
+_COUNTED_PAIRS = 1 << 22
+
+
+def _pairs(
+    first: npt.NDArray[np.int32], second: npt.NDArray[np.int32], width: int
+) -> tuple[npt.NDArray[np.int32], Index]:
+    """Return which distinct pair of codes each row has, -1 for none, and the pairs ascending."""
+    both = (first >= 0) & (second >= 0)
+    pairs = np.where(both, first.astype(np.int64) * width + second, -1)
+    size = int(pairs.max(initial=-1)) + 1
+    if size <= _COUNTED_PAIRS:
+        found = np.flatnonzero(np.bincount(pairs + 1, minlength=size + 1)[1:])
+        place = np.full(size + 1, -1, dtype=np.int32)  # the last is for -1
+        place[found] = np.arange(len(found), dtype=np.int32)
+        return place[pairs], found
+    found, codes = np.unique(pairs, return_inverse=True)
+    shift = int(found[0] == -1)
+    return (codes - shift).astype(np.int32), found[shift:]
+
+
 def _intersect(first: Grouping, second: Grouping) -> Grouping:
     width = second.membership.shape[1]
-    both = (first.patterns >= 0) & (second.patterns >= 0)
-    pairs = np.where(both, first.patterns.astype(np.int64) * width + second.patterns, -1)
-    found, codes = np.unique(pairs, return_inverse=True)
-    shift = int(found.size > 0 and found[0] == -1)
-    found = found[shift:]
-    patterns = (codes - shift).astype(np.int32)
+    patterns, found = _pairs(first.patterns, second.patterns, width)
     slices: list[dict[str, str]] = []
     membership: list[npt.NDArray[np.bool_]] = []
     for row_a, slice_a in zip(first.membership, first.slices, strict=True):
@@ -253,4 +304,5 @@ def _compact(grouping: Grouping) -> Grouping:
     membership = grouping.membership[:, keep]
     filled = membership.any(axis=1)
     slices = tuple(grouping.slices[group] for group in np.flatnonzero(filled))
-    return Grouping(grouping.name, slices, recode[grouping.patterns], membership[filled])
+    patterns = recode[grouping.patterns]
+    return Grouping(grouping.name, slices, patterns, membership[filled], is_compact=True)

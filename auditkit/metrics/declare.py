@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
 __all__ = [
     "Area",
+    "Brier",
+    "CalibrationError",
     "Cells",
     "ConfusionMatrix",
+    "Constant",
     "Curve",
     "Custom",
     "Mean",
     "Metric",
+    "Quantile",
     "Ratio",
+    "ReliabilityDiagram",
+    "RiskCoverageCurve",
+    "SelectiveRisk",
     "Statistic",
     "Table",
     "metric_from_dict",
@@ -25,6 +34,9 @@ __all__ = [
 ]
 
 CurveKind: TypeAlias = Literal["roc", "precision_recall"]
+CalibrationFunction: TypeAlias = Literal["plug_in", "debiased", "if_calibrated", "maximum"]
+Binning: TypeAlias = Literal["width", "mass"]
+SelectiveFunction: TypeAlias = Literal["area", "accuracy"]
 
 
 @dataclass(frozen=True)
@@ -42,11 +54,42 @@ class Ratio:
     """Sum of one column over the sum of another, such as successes over attempts.
 
     Where both are boolean and the numerator holds only where the denominator does, it is a
-    proportion (Wilson); otherwise a ratio of sums.
+    proportion (Wilson); otherwise a ratio of sums. Rows that have neither are no part of it.
     """
 
     numerator: str
     denominator: str
+
+
+@dataclass(frozen=True)
+class Quantile:
+    """The value below which a share ``q`` of a numeric column lies, such as 0.95 of latencies.
+
+    Rows without a value are no part of it. Its interval lies between two of the values (order
+    statistics), which supposes that rows do not depend on each other.
+
+    Raises
+    ------
+    ValueError
+        If ``q`` is not between 0 and 1.
+    """
+
+    column: str
+    q: float
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.q < 1.0:
+            raise ValueError(f"a quantile lies between 0 and 1, got {self.q}")
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A figure that is the same in every row that has it, such as the number of parameters.
+
+    Where it differs between rows it is not measurable.
+    """
+
+    column: str
 
 
 @dataclass(frozen=True)
@@ -80,25 +123,119 @@ class Area:
 
 
 @dataclass(frozen=True)
+class CalibrationError:
+    """How far probabilities lie from how often they come true, over bins of confidence.
+
+    A row's confidence is the probability of its *prediction*, from the columns ``score:<label>``,
+    and ``correct`` says whether that is right. Where ``prediction`` holds lists, or with
+    ``per_label``, it is the probability of one label against whether ``label`` holds it, and
+    without ``per_label`` the value is the mean over labels (``maximum``: the largest).
+
+    ``function`` is ``plug_in``, the usual estimate; ``debiased``, which does not grow as rows get
+    fewer; ``if_calibrated``, what ``plug_in`` would be on average were these confidences perfectly
+    calibrated; or ``maximum``, the largest difference of a bin. ``binning`` is into bins of equal
+    ``width`` or of equally many rows (``mass``).
+    """
+
+    function: CalibrationFunction = "plug_in"
+    bins: int = 15
+    binning: Binning = "width"
+    per_label: bool = False
+    score: str = "probability"
+    label: str = "label"
+    prediction: str = "prediction"
+    correct: str = "correct"
+
+
+@dataclass(frozen=True)
+class Brier:
+    """Mean over rows of the sum over labels of the squared error of their probabilities.
+
+    In [0, 2] where one label holds, with two labels as well, which is twice scikit-learn's
+    ``brier_score_loss``; in [0, labels] where ``label`` holds lists.
+    """
+
+    score: str = "probability"
+    label: str = "label"
+
+
+@dataclass(frozen=True)
+class SelectiveRisk:
+    """How often a model is right or wrong on the rows it is most confident of.
+
+    ``function`` is ``area``, the mean over i of the share of errors among the i most confident
+    rows, or ``accuracy``, that among the most confident ``coverage`` of the rows. Confidence is
+    the probability of the prediction; where ``prediction`` holds lists it is the mean over labels
+    of max(p, 1 - p), and ``correct`` is about the whole list.
+    """
+
+    function: SelectiveFunction
+    coverage: float = 1.0
+    score: str = "probability"
+    prediction: str = "prediction"
+    correct: str = "correct"
+
+
+@dataclass(frozen=True)
 class Custom:
     """A function of a data frame, named ``package.module:function``.
 
-    It gets the named ``columns`` of the slice's rows and returns a number, NaN where it is not
-    defined. Its interval is a row bootstrap. Where its code is not at hand it cannot be
-    measured again from a saved run.
+    It gets the named ``columns`` of the slice's rows, and ``arguments`` by keyword, and returns a
+    number, NaN where it is not defined. A column ``probability:*`` stands for the columns
+    ``probability:<label>`` of all labels. A function with a parameter ``labels`` also gets the
+    names of the model's labels in the order of the logits, one with ``positive`` the label that
+    rates are about or None. Where it raises, the metric is not measurable there. Its interval is
+    a row bootstrap, which calls it ``draws`` times for every slice and grouping. Where its code is
+    not at hand it cannot be measured again from a saved run.
+
+    Raises
+    ------
+    ValueError
+        If JSON does not give ``arguments`` back as they are, or ``draws`` is below 100.
     """
 
     function: str
     columns: tuple[str, ...]
+    arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    draws: int = 500
+
+    def __post_init__(self) -> None:
+        if self.draws < 100:
+            raise ValueError(f"draws={self.draws!r} is below 100: too few for an interval")
+        try:
+            same = json.loads(json.dumps(self.arguments)) == self.arguments
+        except (TypeError, ValueError):
+            same = False
+        if not same:
+            raise ValueError(
+                f"the arguments of {self.function!r} are not texts, numbers, true, false, null, "
+                "and lists and mappings of them"
+            )
 
 
-Statistic: TypeAlias = Mean | Ratio | Cells | Area | Custom
+Statistic: TypeAlias = (
+    Mean
+    | Ratio
+    | Quantile
+    | Constant
+    | Cells
+    | Area
+    | CalibrationError
+    | Brier
+    | SelectiveRisk
+    | Custom
+)
 
 _STATISTICS: dict[str, type[Any]] = {
     "mean": Mean,
     "ratio": Ratio,
+    "quantile": Quantile,
+    "constant": Constant,
     "cells": Cells,
     "area": Area,
+    "calibration_error": CalibrationError,
+    "brier": Brier,
+    "selective_risk": SelectiveRisk,
     "custom": Custom,
 }
 
@@ -120,6 +257,9 @@ class Metric:
         such metrics have no gap and no worst group.
     slice_by
         Evidence columns that always cut it, such as ``("kind", "severity")``.
+    by_group
+        Whether it is cut by the group columns of the data; not where the groups of people have
+        nothing to do with it, as with the speed of a model.
 
     Raises
     ------
@@ -131,6 +271,7 @@ class Metric:
     statistic: Statistic
     better: Literal["higher", "lower", "none"]
     slice_by: tuple[str, ...] = ()
+    by_group: bool = True
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -158,6 +299,7 @@ def metric_to_dict(metric: Metric) -> dict[str, Any]:
         "statistic": {"kind": kind, **fields},
         "better": metric.better,
         "slice_by": list(metric.slice_by),
+        "by_group": metric.by_group,
     }
 
 
@@ -174,7 +316,12 @@ def metric_from_dict(content: dict[str, Any]) -> Metric:
         key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
     }
     return Metric(
-        content["name"], statistic(**values), content["better"], tuple(content["slice_by"])
+        content["name"],
+        statistic(**values),
+        content["better"],
+        tuple(content["slice_by"]),
+        # Records of earlier versions do not say.
+        content.get("by_group", True),
     )
 
 
@@ -197,7 +344,29 @@ class Curve:
     label: str = "label"
 
 
-Table: TypeAlias = ConfusionMatrix | Curve
+@dataclass(frozen=True)
+class ReliabilityDiagram:
+    """Accuracy and mean confidence in bins of equal width, as for `CalibrationError`."""
+
+    bins: int = 15
+    score: str = "probability"
+    label: str = "label"
+    prediction: str = "prediction"
+    correct: str = "correct"
+    name: str = "reliability_diagram"
+
+
+@dataclass(frozen=True)
+class RiskCoverageCurve:
+    """Share of errors among the most confident rows, for every share of rows that is answered."""
+
+    score: str = "probability"
+    prediction: str = "prediction"
+    correct: str = "correct"
+    name: str = "risk_coverage_curve"
+
+
+Table: TypeAlias = ConfusionMatrix | Curve | ReliabilityDiagram | RiskCoverageCurve
 
 
 def table_to_dict(table: Table) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from auditkit.metrics.columns import Codes, Columns, Grouping, Index, groupings
-from auditkit.metrics.declare import Metric
+from auditkit.metrics.declare import Metric, Quantile
 from auditkit.metrics.estimators import Draw, Estimator, estimators
 from auditkit.metrics.over_groups import Extreme, GroupComparison
 from auditkit.record import Measurement
@@ -45,6 +45,8 @@ class Settings:
     """Bootstrap draws."""
     seed: int = 0
     """Seed of the draws."""
+    note: str | None = None
+    """What goes with every figure, such as the hardware that timings were made on."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def _plan(columns: Columns, metrics: Sequence[Metric], settings: Settings) -> It
                     grouped[key] = [_restrict(grouping, rows) for grouping in grouped[key]]
             for label, estimator in estimators(columns, metric, settings.labels, settings.positive):
                 task = _Task(metric, estimator, {**base, **label}, settings)
-                yield from task.pending(rows, grouped[key])
+                yield from task.pending(rows, grouped[key] if metric.by_group else ())
 
 
 def _bases(columns: Columns, slice_by: tuple[str, ...]) -> Iterator[tuple[dict[str, str], Index]]:
@@ -190,9 +192,12 @@ class _Task:
     def _measurement(self, suffix: str, slice_: dict[str, str], found: Extreme) -> Measurement:
         interval, note = found.interval, found.note
         if interval is not None and not np.isfinite([interval.low, interval.high]).all():
-            # Rows that are all alike say nothing about rows not seen, without bounds to go by.
+            # Rows that are all alike say nothing about rows not seen, without bounds to go by;
+            # few rows say nothing about a quantile near the end.
+            quantile = isinstance(self.metric.statistic, Quantile)
+            why = "too few values" if quantile else "all values are equal"
             interval = None
-            note = "; ".join(filter(None, (note, "no interval: all values are equal")))
+            note = "; ".join(filter(None, (note, f"no interval: {why}")))
         return Measurement(
             metric=self.metric.name + suffix,
             slice=slice_,
@@ -203,5 +208,5 @@ class _Task:
             n=found.n,
             better="lower" if suffix == ".gap" else self.metric.better,
             method=interval.method if interval else None,
-            note=note,
+            note="; ".join(filter(None, (note, self.settings.note))) or None,
         )

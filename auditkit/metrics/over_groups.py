@@ -13,6 +13,7 @@ import numpy.typing as npt
 from auditkit import statistics
 from auditkit.metrics.columns import Grouping
 from auditkit.metrics.estimators import Estimator
+from auditkit.metrics.estimators.base import ComparedByAnother
 from auditkit.statistics import GroupReplicates, Interval
 
 __all__ = ["MAXIMUM_GROUPS", "Extreme", "GroupComparison"]
@@ -44,6 +45,8 @@ class _Eligible:
     grouping: Grouping
     n: int
     note: str | None
+    why_none: str | None
+    """The one reason why no group has a value, where there is one."""
 
 
 class GroupComparison:
@@ -75,7 +78,9 @@ class GroupComparison:
         draws: int,
         rng: np.random.Generator,
     ) -> None:
-        self._estimator = estimator
+        self._estimator, self._why = estimator, ""
+        if isinstance(estimator, ComparedByAnother):
+            self._estimator, self._why = estimator.for_groups, estimator.why
         self._grouping = grouping
         self._minimum_group = minimum_group
         self._confidence = confidence
@@ -116,6 +121,7 @@ class GroupComparison:
         values: list[float] = []
         small: list[str] = []
         undefined: list[str] = []
+        reasons: set[str | None] = set()
         total = 0
         for group, slice_ in enumerate(self._grouping.slices):
             rows = self._grouping.rows(group)
@@ -127,6 +133,7 @@ class GroupComparison:
                 small.append(f"'{shown}' ({len(rows)})")
             elif not np.isfinite(estimate.value):
                 undefined.append(f"'{shown}' ({estimate.note or 'not defined'})")
+                reasons.add(estimate.note)
             else:
                 kept.append(group)
                 values.append(estimate.value)
@@ -138,7 +145,9 @@ class GroupComparison:
             notes.append(f"left out, not measurable: {_listing(undefined)}")
         grouping = self._grouping.only(kept)
         names = tuple(" and ".join(slice_.values()) for slice_ in grouping.slices)
-        return _Eligible(names, np.array(values), grouping, total, "; ".join(notes) or None)
+        why = reasons.pop() if len(reasons) == 1 and not (kept or small) else None
+        note = None if why else "; ".join(notes) or None
+        return _Eligible(names, np.array(values), grouping, total, note, why)
 
     @cached_property
     def _replicates(self) -> GroupReplicates:
@@ -148,6 +157,8 @@ class GroupComparison:
     def _not_measurable(self) -> str | None:
         names = self._eligible.names
         if len(names) < 2:
+            if self._eligible.why_none is not None:
+                return self._eligible.why_none
             return f"needs two groups of at least {self._minimum_group} examples"
         if len(names) > MAXIMUM_GROUPS:
             return f"more than {MAXIMUM_GROUPS} groups"
@@ -173,7 +184,7 @@ class GroupComparison:
             if undefined
             else None
         )
-        note = "; ".join(filter(None, (said, self._eligible.note, lost)))
+        note = "; ".join(filter(None, (said, self._why, self._eligible.note, lost)))
         return Extreme(value, interval, self._eligible.n, note)
 
 

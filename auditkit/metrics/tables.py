@@ -1,4 +1,4 @@
-"""What is drawn rather than judged: confusion matrices and curves."""
+"""What is drawn rather than judged: confusion matrices, curves, reliability diagrams."""
 
 from __future__ import annotations
 
@@ -8,9 +8,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from auditkit import statistics
 from auditkit.metrics.columns import Columns
-from auditkit.metrics.declare import ConfusionMatrix, Curve, Table
-from auditkit.metrics.estimators import score_classes
+from auditkit.metrics.declare import (
+    CalibrationError,
+    ConfusionMatrix,
+    Curve,
+    ReliabilityDiagram,
+    RiskCoverageCurve,
+    Table,
+)
+from auditkit.metrics.estimators import (
+    NO_SCORES,
+    reliability_classes,
+    score_classes,
+    top_confidence,
+    without_scores,
+)
 from auditkit.metrics.measure import Settings
 from auditkit.record import TableRecord
 
@@ -20,14 +34,19 @@ _CURVE_POINTS = 200
 
 
 def tabulate(source: Any, tables: Sequence[Table], settings: Settings) -> list[TableRecord]:
-    """Return what is drawn: confusion matrices, ROC and precision-recall curves."""
+    """Return what is drawn: confusion matrices, reliability diagrams and curves."""
     columns = Columns(source)
-    return [
-        _confusion(columns, table, settings)
-        if isinstance(table, ConfusionMatrix)
-        else _curve(columns, table, settings)
-        for table in tables
-    ]
+    return [_tabulate(columns, table, settings) for table in tables]
+
+
+def _tabulate(columns: Columns, table: Table, settings: Settings) -> TableRecord:
+    if isinstance(table, ConfusionMatrix):
+        return _confusion(columns, table, settings)
+    if isinstance(table, ReliabilityDiagram):
+        return _reliability(columns, table, settings)
+    if isinstance(table, RiskCoverageCurve):
+        return _risk_coverage(columns, table)
+    return _curve(columns, table, settings)
 
 
 def _confusion(columns: Columns, table: ConfusionMatrix, settings: Settings) -> TableRecord:
@@ -66,6 +85,14 @@ def _confusion(columns: Columns, table: ConfusionMatrix, settings: Settings) -> 
 def _curve(columns: Columns, table: Curve, settings: Settings) -> TableRecord:
     from sklearn.metrics import precision_recall_curve, roc_curve
 
+    axes = (
+        ["false_positive_rate", "true_positive_rate"]
+        if table.curve == "roc"
+        else ["recall", "precision"]
+    )
+    heads = ["class", *axes, "threshold"]
+    if without_scores(columns, table):
+        return TableRecord(name=table.name, columns=heads, rows=[], note=NO_SCORES)
     classes = score_classes(columns, table.score, table.label, settings.labels)
     if len(classes) == 2 and not columns.codes(table.label).is_list:
         chosen = settings.positive if settings.positive in classes else list(classes)[-1]
@@ -94,11 +121,6 @@ def _curve(columns: Columns, table: Curve, settings: Settings) -> TableRecord:
                     threshold if np.isfinite(threshold) else None,
                 ]
             )
-    axes = (
-        ["false_positive_rate", "true_positive_rate"]
-        if table.curve == "roc"
-        else ["recall", "precision"]
-    )
     notes = []
     if thinned:
         notes.append(f"thinned to at most {_CURVE_POINTS} points for each class")
@@ -106,9 +128,79 @@ def _curve(columns: Columns, table: Curve, settings: Settings) -> TableRecord:
         notes.append("no curve, all examples alike: " + ", ".join(f"'{one}'" for one in absent))
     return TableRecord(
         name=table.name,
-        columns=["class", *axes, "threshold"],
+        columns=heads,
         rows=rows,
         note="; ".join(notes) or None,
+    )
+
+
+def _reliability(columns: Columns, table: ReliabilityDiagram, settings: Settings) -> TableRecord:
+    """Return bins that hold rows, with Wilson's interval of their accuracy."""
+    statistic = CalibrationError(
+        "plug_in",
+        table.bins,
+        score=table.score,
+        label=table.label,
+        prediction=table.prediction,
+        correct=table.correct,
+    )
+    rows: list[list[str | float | int | None]] = []
+    for name, (stated, held) in reliability_classes(columns, statistic, settings.labels).items():
+        known = ~np.isnan(stated)
+        if not known.any():
+            continue
+        assignment = statistics.equal_width_bins(stated[known], table.bins)
+        bins = statistics.calibration_bins(stated[known], held[known], assignment)
+        for at, n, right, confidence in zip(
+            bins.bin.tolist(),
+            bins.count.tolist(),
+            bins.successes.tolist(),
+            bins.confidence.tolist(),
+            strict=True,
+        ):
+            interval = statistics.wilson(right, n, settings.confidence)
+            edges = [at / table.bins, (at + 1) / table.bins]
+            rows.append([name, *edges, n, confidence, right / n, interval.low, interval.high])
+    return TableRecord(
+        name=table.name,
+        columns=[
+            "class",
+            "bin_low",
+            "bin_high",
+            "count",
+            "mean_confidence",
+            "accuracy",
+            "low",
+            "high",
+        ],
+        rows=rows,
+        note=None if rows else "no example has a probability",
+    )
+
+
+def _risk_coverage(columns: Columns, table: RiskCoverageCurve) -> TableRecord:
+    """Return the curve at its whole steps: rows of equal confidence are answered together."""
+    confidence = top_confidence(columns, table.score, table.prediction)
+    correct = columns.numbers(table.correct)
+    known = ~(np.isnan(confidence) | np.isnan(correct))
+    rows: list[list[str | float | int | None]] = []
+    note = None
+    if known.any():
+        stated = confidence[known]
+        risk, ends = statistics.risk_coverage(stated, 1.0 - correct[known])
+        coverage = (ends + 1) / len(risk)
+        chosen = _thin(coverage, risk[ends])
+        if len(chosen) < len(ends):
+            note = f"thinned to at most {_CURVE_POINTS} points"
+        thresholds = np.sort(stated)[::-1][ends]
+        for point in chosen:
+            values = (coverage[point], risk[ends[point]], thresholds[point])
+            rows.append([float(value) for value in values])
+    return TableRecord(
+        name=table.name,
+        columns=["coverage", "risk", "confidence"],
+        rows=rows,
+        note=note if rows else "no example has a probability",
     )
 
 

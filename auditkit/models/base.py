@@ -72,6 +72,10 @@ class ModelInfo:
     """The processor's or accelerator's name."""
     max_length: int
     """Tokens an input may have, special tokens included; what is longer is truncated."""
+    config_digest: str = ""
+    """SHA-256 over the network's settings, and over code that came with the checkpoint."""
+    threads: int = 1
+    """CPU threads a forward pass may use."""
 
 
 class Model(Protocol):

@@ -30,6 +30,8 @@ _DEFAULT_LENGTH = 512
 _POSITIONS = ("max_position_embeddings", "n_positions", "max_source_positions", "n_ctx")
 # XLNet reads its answer off the last position, so its padding stands on the left.
 _PADDED_LEFT = frozenset({"xlnet"})
+# What a configuration says of where it comes from and what it is called, not of what it computes.
+_UNCOMPUTED = ("_name_or_path", "architectures", "id2label", "label2id", "transformers_version")
 
 
 class SequenceClassifier:
@@ -104,6 +106,8 @@ class SequenceClassifier:
             device=str(device),
             device_name=_device_name(device),
             max_length=max_length,
+            config_digest=_config_digest(folder, config, trust_remote_code=trust_remote_code),
+            threads=threads,
         )
         model = cls(network, tokenizer, info, threads=threads)
         model._try_out(folder)
@@ -448,6 +452,20 @@ def _tokenizer_digest(folder: Path, tokenizer: Any, max_length: int) -> str:
             if path.is_file():
                 digest.update(json.dumps([path.name, path.stat().st_size]).encode())
                 digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _config_digest(folder: Path, config: Any, *, trust_remote_code: bool) -> str:
+    """Digest of what, besides the weights, decides the logits: settings and the checkpoint's code.
+
+    The same weights with another activation or number of heads are another function.
+    """
+    settings = {k: v for k, v in config.to_dict().items() if k not in _UNCOMPUTED}
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
+    if trust_remote_code:
+        for path in sorted(folder.glob("*.py")):
+            digest.update(json.dumps([path.name, path.stat().st_size]).encode())
+            digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

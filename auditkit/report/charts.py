@@ -7,12 +7,12 @@ Colours are stand-ins that :mod:`auditkit.report.svg` turns into the page's vari
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from auditkit.report.formats import clean, count, percent, shorten
-from auditkit.report.svg import COLOURS, finish
+from auditkit.report.drawing import STAND_IN, distinct, dressed, render
+from auditkit.report.formats import count, percent
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -20,18 +20,22 @@ if TYPE_CHECKING:
 __all__ = [
     "Curve",
     "Point",
+    "ReliabilityBin",
     "confusion_chart",
     "curve_chart",
     "interval_chart",
+    "reliability_chart",
     "requirement_chart",
 ]
 
-_STAND_IN = {variable[6:-1]: stand_in for stand_in, variable in COLOURS.items()}
-_HEAT = [_STAND_IN[f"heat-{step}"] for step in range(5)]
+_HEAT = [STAND_IN[f"heat-{step}"] for step in range(5)]
 # The middle of the scale and darker carries light text; a test holds the contrast.
 _FIRST_DARK = 3
-_LABEL_WIDTH = 150
+_LABEL_WIDTH = 230
 _PLOT_WIDTH = 280
+_NARROW_PLOT_WIDTH = 200
+_LONG_LABEL = 22
+"""Characters of a label that fit in half of the room there is for labels."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,19 @@ class Curve:
     label: str
     x: Sequence[float]
     y: Sequence[float]
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Rows whose confidence lies between two edges: how sure they are and how often right."""
+
+    low_edge: float
+    high_edge: float
+    count: int
+    confidence: float
+    accuracy: float
+    low: float
+    high: float
 
 
 def interval_chart(
@@ -77,7 +94,7 @@ def interval_chart(
 
     reference = reference or {}
     panels = list(dict.fromkeys(point.panel for point in points))
-    names = _distinct(dict.fromkeys(point.label for point in points))
+    names = distinct(dict.fromkeys(point.label for point in points))
     rows = [
         {
             "row": names[point.label],
@@ -107,15 +124,17 @@ def interval_chart(
     )
     base = alt.Chart()
     layers = [
-        base.mark_rule(strokeWidth=3, strokeCap="round", color=_STAND_IN["accent"], opacity=0.45)
+        base.mark_rule(strokeWidth=3, strokeCap="round", color=STAND_IN["accent"], opacity=0.45)
         .encode(x=x("low:Q"), x2="high:Q", y=row),
-        base.mark_point(size=55, filled=True, opacity=1, color=_STAND_IN["accent"])
+        base.mark_point(size=55, filled=True, opacity=1, color=STAND_IN["accent"])
         .encode(x=x("value:Q"), y=row),
     ]  # fmt: skip
     if reference:
-        dashed = base.mark_rule(strokeDash=[3, 3], strokeWidth=1, color=_STAND_IN["muted"])
+        dashed = base.mark_rule(strokeDash=[3, 3], strokeWidth=1, color=STAND_IN["muted"])
         layers.insert(0, dashed.encode(x=x("min(reference):Q")))
-    width = _PLOT_WIDTH if len(panels) == 1 else 170
+    # Long names take from the plot, so that the drawing still stands beside its table.
+    alone = _PLOT_WIDTH if max(map(len, names.values())) <= _LONG_LABEL else _NARROW_PLOT_WIDTH
+    width = alone if len(panels) == 1 else 170
     chart = alt.layer(*layers, data=alt.InlineData(values=rows)).properties(
         width=width, height=alt.Step(24)
     )
@@ -123,7 +142,7 @@ def interval_chart(
         chart = chart.facet(
             column=alt.Column("panel:N", sort=panels, title=None), spacing=30, columns=len(panels)
         )
-    return _render(_spec(chart), prefix, title, description)
+    return render(dressed(chart), prefix, title, description)
 
 
 def requirement_chart(
@@ -155,7 +174,7 @@ def requirement_chart(
     }
     spec = _requirement_spec(status, minimum is not None, maximum is not None)
     spec = {**spec, "data": {"values": [row]}}
-    return _render(spec, prefix, title, description)
+    return render(spec, prefix, title, description)
 
 
 @cache
@@ -168,10 +187,10 @@ def _requirement_spec(status: str, has_minimum: bool, has_maximum: bool) -> dict
     def x(field: str) -> Any:
         return alt.X(f"{field}:Q", scale=scale, axis=None)
 
-    colour = _STAND_IN[status]
+    colour = STAND_IN[status]
     base = alt.Chart()
     limits = [
-        base.mark_rule(strokeWidth=2, color=_STAND_IN["ink"]).encode(x=x(field))
+        base.mark_rule(strokeWidth=2, color=STAND_IN["ink"]).encode(x=x(field))
         for field, stated in (("from", has_minimum), ("to", has_maximum))
         if stated
     ]
@@ -179,13 +198,13 @@ def _requirement_spec(status: str, has_minimum: bool, has_maximum: bool) -> dict
     interval = base.mark_rule(strokeWidth=3, strokeCap="round", color=colour)
     dot = base.mark_point(size=60, filled=True, opacity=1, color=colour)
     chart = alt.layer(
-        base.mark_rect(color=_STAND_IN["allowed"]).encode(x=x("from"), x2="to:Q"),
+        base.mark_rect(color=STAND_IN["allowed"]).encode(x=x("from"), x2="to:Q"),
         *limits,
         interval.encode(x=x("low"), x2="high:Q", y=middle),
         dot.encode(x=x("value"), y=middle),
         data=alt.InlineData(values=[]),
     ).properties(width=150, height=22)
-    return _spec(chart, padding=1)
+    return dressed(chart, padding=1)
 
 
 def confusion_chart(
@@ -199,7 +218,7 @@ def confusion_chart(
     """Draw a confusion matrix: rows are the true labels, shaded by their share of the row."""
     import altair as alt
 
-    names = _distinct(labels)
+    names = distinct(labels)
     cells = []
     for label in labels:
         total = sum(counts.get((label, other), 0) for other in labels)
@@ -229,7 +248,7 @@ def confusion_chart(
         "ink:N",
         scale=alt.Scale(
             domain=["dark", "light"],
-            range=[_STAND_IN["on-heat-low"], _STAND_IN["on-heat-high"]],
+            range=[STAND_IN["on-heat-low"], STAND_IN["on-heat-high"]],
         ),
         legend=None,
     )
@@ -250,7 +269,7 @@ def confusion_chart(
         .resolve_scale(color="independent")
         .properties(width=alt.Step(side), height=alt.Step(side))
     )
-    return _render(_spec(chart), prefix, title, description)
+    return render(dressed(chart), prefix, title, description)
 
 
 def curve_chart(
@@ -259,31 +278,36 @@ def curve_chart(
     x_title: str,
     y_title: str,
     diagonal: bool,
+    top: float = 1.0,
     prefix: str,
     title: str,
     description: str,
 ) -> Markup:
-    """Draw curves in the unit square, each in a panel of its own, three to a row."""
+    """Draw curves in a square, each in a panel of its own, three to a row.
+
+    Both axes begin at 0; the horizontal one ends at 1, the upright one at ``top``.
+    """
     import altair as alt
 
-    names = _distinct(curve.label for curve in curves)
+    names = distinct(curve.label for curve in curves)
     rows = [
         {"panel": names[curve.label], "x": x, "y": y, "order": position}
         for curve in curves
         for position, (x, y) in enumerate(zip(curve.x, curve.y, strict=True))
     ]
     scale = alt.Scale(domain=[0, 1], nice=False)
-    ticks = [0, 0.25, 0.5, 0.75, 1]
+    upright = alt.Scale(domain=[0, top], nice=False)
 
-    def axis(title: str) -> Any:
-        return alt.Axis(title=title, values=ticks, format=".2~f")
+    def axis(title: str, end: float = 1.0) -> Any:
+        ticks = [end * part / 4 for part in range(5)]
+        return alt.Axis(title=title, values=ticks, format=".3~f")
 
     line = (
         alt.Chart()
-        .mark_line(strokeWidth=2, color=_STAND_IN["accent"], interpolate="linear")
+        .mark_line(strokeWidth=2, color=STAND_IN["accent"], interpolate="linear")
         .encode(
             x=alt.X("x:Q", scale=scale, axis=axis(x_title)),
-            y=alt.Y("y:Q", scale=scale, axis=axis(y_title)),
+            y=alt.Y("y:Q", scale=upright, axis=axis(y_title, top)),
             order="order:Q",
         )
     )
@@ -292,7 +316,7 @@ def curve_chart(
         chance = alt.Chart(alt.InlineData(values=[{"a": 0, "b": 1}]))
         layers.insert(
             0,
-            chance.mark_rule(strokeDash=[3, 3], color=_STAND_IN["muted"]).encode(
+            chance.mark_rule(strokeDash=[3, 3], color=STAND_IN["muted"]).encode(
                 x=alt.X("a:Q", scale=scale), x2="b:Q", y=alt.Y("a:Q", scale=scale), y2="b:Q"
             ),
         )
@@ -304,21 +328,68 @@ def curve_chart(
             columns=min(3, len(curves)),
             spacing=28,
         )
-    return _render(_spec(chart), prefix, title, description)
+    return render(dressed(chart), prefix, title, description)
 
 
-def _distinct(labels: Any) -> dict[str, str]:
-    """Return what to write for each label: clean, short, and no two alike."""
-    written: dict[str, str] = {}
-    taken: set[str] = set()
-    for label in labels:
-        name = base = shorten(clean(label).strip() or "(empty)", 40)
-        copy = 2
-        while name in taken:
-            name, copy = f"{base} ({copy})", copy + 1
-        taken.add(name)
-        written[label] = name
-    return written
+def reliability_chart(
+    panels: Mapping[str, Sequence[ReliabilityBin]],
+    *,
+    x_title: str,
+    y_title: str,
+    prefix: str,
+    title: str,
+    description: str,
+) -> Markup:
+    """Draw accuracy against confidence with the diagonal, and below it how many rows each bin has.
+
+    Parameters
+    ----------
+    panels
+        Bins of each class; a single panel needs no name.
+    x_title, y_title
+        Titles of the axes of the square.
+    prefix, title, description
+        Name for ids, what is shown and what it says.
+    """
+    import altair as alt
+
+    side = 260 if len(panels) == 1 else 190
+    names = distinct(panels)
+    scale = alt.Scale(domain=[0, 1], nice=False)
+    ticks = [0, 0.25, 0.5, 0.75, 1]
+    above = alt.Axis(title=None, values=ticks, labels=False)
+    below = alt.Axis(title=x_title, values=ticks, format=".2~f")
+    upright = alt.Axis(title=y_title, values=ticks, format=".2~f")
+    drawn = []
+    for name, bins in panels.items():
+        rows = alt.InlineData(values=[asdict(one) for one in bins])
+        x = alt.X("confidence:Q", scale=scale, axis=above)
+        base = alt.Chart(rows)
+        diagonal = alt.Chart(alt.InlineData(values=[{"a": 0, "b": 1}])).mark_rule(
+            strokeDash=[3, 3], color=STAND_IN["muted"]
+        )
+        square = alt.layer(
+            diagonal.encode(
+                x=alt.X("a:Q", scale=scale, axis=above), x2="b:Q",
+                y=alt.Y("a:Q", scale=scale, axis=upright), y2="b:Q",
+            ),
+            base.mark_rule(strokeWidth=3, strokeCap="round", color=STAND_IN["accent"], opacity=0.45)
+            .encode(x=x, y=alt.Y("low:Q", scale=scale, axis=upright), y2="high:Q"),
+            base.mark_point(size=55, filled=True, opacity=1, color=STAND_IN["accent"])
+            .encode(x=x, y=alt.Y("accuracy:Q", scale=scale, axis=upright)),
+        ).properties(width=side, height=side)  # fmt: skip
+        counts = (
+            base.mark_bar(color=STAND_IN["accent"], opacity=0.45)
+            .encode(
+                x=alt.X("low_edge:Q", bin="binned", scale=scale, axis=below), x2="high_edge:Q",
+                y=alt.Y("count:Q", axis=alt.Axis(title="examples", tickCount=2, format="~s")),
+            )
+            .properties(width=side, height=56)
+        )  # fmt: skip
+        both = alt.vconcat(square, counts, spacing=6)
+        drawn.append(both.properties(title=names[name]) if len(panels) > 1 else both)
+    chart = alt.concat(*drawn, columns=3, spacing=28)
+    return render(dressed(chart), prefix, title, description)
 
 
 def _domain(values: Sequence[float]) -> list[float]:
@@ -330,33 +401,3 @@ def _domain(values: Sequence[float]) -> list[float]:
     if high - low < 0.2:
         low, high = (low, low + 0.2) if low < 0.1 else (high - 0.2, high)
     return [round(low, 1), round(high, 1)]
-
-
-def _spec(chart: Any, padding: int = 4) -> dict[str, Any]:
-    """Return an Altair chart in the page's dress as a Vega-Lite specification."""
-    ink, muted, line = _STAND_IN["ink"], _STAND_IN["muted"], _STAND_IN["line"]
-    themed = (
-        chart.configure(background="transparent", padding=padding, font="sans-serif")
-        .configure_view(stroke=None)
-        .configure_axis(
-            domain=False, ticks=False, gridColor=line, labelColor=ink, titleColor=muted,
-            labelFontSize=13, titleFontSize=12, titleFontWeight="normal", titlePadding=10,
-            labelOverlap=True,
-        )
-        .configure_header(labelColor=ink, labelFontSize=13, labelFontWeight=600, labelLimit=170)
-    )  # fmt: skip
-    spec: dict[str, Any] = themed.to_dict(validate=False)
-    return spec
-
-
-def _render(spec: dict[str, Any], prefix: str, title: str, description: str) -> Markup:
-    """Return the finished SVG of a specification."""
-    import altair as alt
-    import vl_convert
-
-    svg = vl_convert.vegalite_to_svg(
-        spec,
-        vl_version="_".join(alt.SCHEMA_VERSION.split(".")[:2]),
-        allowed_base_urls=[],
-    )
-    return finish(svg, prefix=prefix, title=clean(title), description=clean(description))

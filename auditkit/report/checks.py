@@ -24,6 +24,7 @@ from auditkit.report.measured import (
     Mark,
     arrange,
     by_priority,
+    chartable,
     interval_figure,
     listing,
     pivot,
@@ -38,8 +39,13 @@ _CLASS_PANELS = 3
 _GROUP_PANELS = 2
 
 
-def check_section(check: CheckRecord, data: DataRecord | None, ids: Ids) -> Section:
-    """Return everything the card says of a check: readings, figures, slices, how it was run."""
+def check_section(
+    check: CheckRecord, data: DataRecord | None, ids: Ids, ran_on: str | None = None
+) -> Section:
+    """Return everything the card says of a check: readings, figures, slices, how it was run.
+
+    ``ran_on`` is the hardware in words, which a volatile check has to name.
+    """
     dimension, _, meaning = DIMENSIONS.get(check.evaluator, "").partition(": ")
     title = dimension or check.evaluator
     if check.name != check.evaluator:
@@ -64,6 +70,8 @@ def check_section(check: CheckRecord, data: DataRecord | None, ids: Ids) -> Sect
         *_other(arranged, ids),
     ]
     lead = [Prose(f"{meaning.capitalize()}.")] if meaning else []
+    if check.volatile and ran_on:
+        lead.append(Prose(f"Measured {ran_on}. Elsewhere, or at another time, it may differ."))
     if not check.measurements:
         lead.append(Prose("This check ran and measured nothing."))
     return Section(section_id, title, [*lead, _how(check)], sections)
@@ -103,7 +111,7 @@ def _overall(arranged: Arranged, ids: Ids) -> Iterator[Section]:
     figure = interval_figure(
         [Mark(term(one.metric).title, one) for one in arranged.overall],
         prefix=identity,
-        title="Scores from 0 to 1, higher is better",
+        title=f"Scores from 0 to 1, {chartable(arranged.overall)[1]} is better",
     )
     blocks.append(_beside(listing(arranged.overall, "Measured over all examples"), figure))
     yield Section(identity, "Overall", blocks)
@@ -126,7 +134,7 @@ def _by_class(arranged: Arranged, ids: Ids) -> Iterator[Section]:
             said = reading(worst) or ""
             blocks.append(Prose(f"{words} is {quoted(worst.slice['label'])}. {said}"))
     identity = ids.new("by class")
-    shown = metrics[:_CLASS_PANELS]
+    shown = chartable(measured)[0][:_CLASS_PANELS]
     figure = interval_figure(
         [
             Mark(one.slice["label"], one, term(metric).title)
@@ -162,7 +170,7 @@ def _groups(
                     f"examples: {named}{more}."
                 )
             )
-        shown = metrics[:_GROUP_PANELS]
+        shown = chartable(measured)[0][:_GROUP_PANELS]
         figure = interval_figure(
             [
                 Mark(one.slice[column], one, term(metric).title)

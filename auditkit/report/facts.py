@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping
 
-from auditkit.record import DataRecord, Record
+from auditkit.record import DataRecord, EngineRecord, ModelRecord, Record
 from auditkit.report.blocks import (
     OPEN_ROWS,
     SHOWN_ROWS,
@@ -34,7 +34,7 @@ from auditkit.report.formats import (
 )
 from auditkit.report.words import CARD_FIELDS, method_meaning
 
-__all__ = ["about_section", "facts_sections", "repeat_command"]
+__all__ = ["about_section", "facts_sections", "repeat_command", "suite_name"]
 
 
 def about_section(record: Record, ids: Ids) -> Section:
@@ -42,8 +42,11 @@ def about_section(record: Record, ids: Ids) -> Section:
     model = record.model
     stated = record.suite.content.get("card")
     stated = stated if isinstance(stated, Mapping) else {}
+    supplied = model.kind == "predictions"
     facts = [
-        Fact("Model", shorten(model.source, 300)),
+        Fact("Predictions", f"From the file {shorten(model.source, 300)}; no model was loaded")
+        if supplied
+        else Fact("Model", shorten(model.source, 300)),
         Fact(
             "What it does",
             f"{model.task}, {plural(len(model.labels), 'label')}"
@@ -53,13 +56,17 @@ def about_section(record: Record, ids: Ids) -> Section:
         *(
             Fact(
                 "Data",
-                shorten(data.source, 300)
+                ("The same file" if supplied else shorten(data.source, 300))
                 + (f", split {data.split}" if data.split else "")
                 + f": {plural(data.rows, 'example')}",
             )
             for data in record.data
         ),
-        Fact("Suite", f"{record.suite.name}: " + (_some([c.name for c in record.checks]) or "-")),
+        Fact(
+            "Suite",
+            ("None was given; measured: " if record.suite.implied else f"{record.suite.name}: ")
+            + (_some([c.name for c in record.checks]) or "-"),
+        ),
     ]
     for key, title in CARD_FIELDS.items():
         text = stated.get(key)
@@ -86,15 +93,15 @@ def _data(record: Record, ids: Ids) -> Section:
     if not record.data:
         return Section(identity, "Data", [Prose("No data set is recorded.")])
     if len(record.data) == 1:
-        return Section(identity, "Data", _one_data(record.data[0]))
+        return Section(identity, "Data", _one_data(record.data[0], record.model))
     sections = [
-        Section(ids.new(f"data {data.id}"), f"Data {data.id}", _one_data(data))
+        Section(ids.new(f"data {data.id}"), f"Data {data.id}", _one_data(data, record.model))
         for data in record.data
     ]
     return Section(identity, "Data", [], sections)
 
 
-def _one_data(data: DataRecord) -> list[Block]:
+def _one_data(data: DataRecord, model: ModelRecord) -> list[Block]:
     optional = (
         ("Revision", data.revision),
         ("Split", data.split),
@@ -106,10 +113,7 @@ def _one_data(data: DataRecord) -> list[Block]:
         Fact("Examples", f"{count(data.rows)} of {count(data.rows_total)}"),
         Fact("Columns", columns or "–"),
         Fact("Fingerprint", data.fingerprint, "code"),
-        Fact(
-            "Texts cut at the model's limit",
-            "not known" if data.truncated is None else f"{count(data.truncated)}",
-        ),
+        *([] if model.kind == "predictions" else [_cut(data)]),
         Fact("Predictions", _evidence(data)),
     ]
     blocks: list[Block] = [Facts(facts)]
@@ -121,6 +125,11 @@ def _one_data(data: DataRecord) -> list[Block]:
         note = f"{plural(unknown, 'example')} without a value." if unknown else ""
         counts.append(_counts(values, data.rows, f"Examples for each {column}", column, note))
     return [*blocks, Row(counts)]
+
+
+def _cut(data: DataRecord) -> Fact:
+    known = "not known" if data.truncated is None else count(data.truncated)
+    return Fact("Texts cut at the model's limit", known)
 
 
 def _evidence(data: DataRecord) -> str:
@@ -148,25 +157,41 @@ def _counts(
 
 def _model(record: Record, ids: Ids) -> Section:
     model = record.model
-    dtypes = model.dtype
-    if model.stored_dtype != model.dtype:
-        dtypes += f" (stored as {model.stored_dtype})"
+    supplied = model.kind == "predictions"
     facts = [
         Fact("Source", shorten(model.source, 300)),
         Fact("Revision", model.revision) if model.revision else None,
-        Fact("Weights, SHA-256", model.digest, "code"),
-        Fact("Tokenizer, SHA-256", model.tokenizer_digest, "code"),
-        Fact("Architecture", model.architecture),
+        Fact("File, SHA-256" if supplied else "Weights, SHA-256", model.digest, "code"),
         Fact("Task", model.task),
         Fact("Labels", _some(model.labels, 50)),
         Fact("Several labels at once", "yes" if model.multi_label else "no"),
-        Fact("Parameters", f"{large(model.parameters)} ({count(model.parameters)})"),
-        Fact("Size on disk", bytes_on_disk(model.size_on_disk)),
-        Fact("Number format", dtypes),
-        Fact("Device", f"{model.device}, {model.device_name}"),
-        Fact("Longest input", plural(model.max_length, "token")),
+        *([] if supplied else _checkpoint(model)),
     ]
-    return Section(ids.new("model"), "Model", [Facts([fact for fact in facts if fact])])
+    blocks: list[Block] = [Facts([fact for fact in facts if fact])]
+    if supplied:
+        blocks.insert(
+            0,
+            Prose(
+                "No model was loaded: labels, predictions and scores were read from a file. "
+                "What made them, and how, the file does not say."
+            ),
+        )
+    return Section(ids.new("model"), "Predictions" if supplied else "Model", blocks)
+
+
+def _checkpoint(model: ModelRecord) -> Iterator[Fact]:
+    """Yield what only a checkpoint has."""
+    dtypes = model.dtype or ""
+    if model.stored_dtype != model.dtype:
+        dtypes += f" (stored as {model.stored_dtype})"
+    parameters, longest = model.parameters or 0, model.max_length or 0
+    yield Fact("Tokenizer, SHA-256", model.tokenizer_digest or "", "code")
+    yield Fact("Architecture", model.architecture or "")
+    yield Fact("Parameters", f"{large(parameters)} ({count(parameters)})")
+    yield Fact("Size on disk", bytes_on_disk(model.size_on_disk or 0))
+    yield Fact("Number format", dtypes)
+    yield Fact("Device", f"{model.device}, {model.device_name}")
+    yield Fact("Longest input", plural(longest, "token"))
 
 
 def _intervals(record: Record, ids: Ids) -> Section:
@@ -219,7 +244,7 @@ def _multiplicity(record: Record) -> str:
 
 
 def _reproduce(record: Record, ids: Ids) -> Section:
-    environment, engine = record.environment, record.engine
+    environment = record.environment
     facts = [
         Fact("Command", repeat_command(record), "code"),
         Fact("Run", record.id, "code"),
@@ -228,42 +253,49 @@ def _reproduce(record: Record, ids: Ids) -> Section:
         Fact("auditkit", environment.auditkit),
         Fact("Python", environment.python),
         Fact("Platform", environment.platform),
-        Fact("Threads", str(environment.threads)),
+        *([] if environment.threads is None else [Fact("Threads", str(environment.threads))]),
         Fact("Commit", environment.commit or "not in a git checkout", "code"),
         Fact(
             "Libraries",
             ", ".join(f"{name} {version}" for name, version in environment.packages.items()) or "–",
         ),
     ]
-    shapes = ", ".join(f"{length}: {rows}" for length, rows in engine.shapes.items())
-    cost = [
-        Fact("Texts asked for", count(engine.queries)),
-        Fact("Texts the model ran", count(engine.unique)),
-        Fact("Answered from the cache", count(engine.cache_hits)),
-        Fact("Forward passes", count(engine.batches)),
-        Fact("Tokens", count(engine.tokens)),
-        Fact("Padding tokens", count(engine.padding)),
-        Fact("Filler rows", count(engine.filler_rows)),
-        Fact("Distinct texts cut at the limit", count(engine.truncated)),
-        Fact("Device busy", f"{number(engine.device_seconds, 1)} seconds"),
-        Fact("Batch size halved for want of memory", plural(engine.halvings, "time")),
-        Fact("Rows in a batch by padded length", shorten(shapes, 400) or "–"),
-    ]
     content = json.dumps(record.suite.content, ensure_ascii=False, default=str, indent=1)
     suite = [
-        Fact("Source", record.suite.source),
+        Fact("Source", "none was given" if record.suite.implied else record.suite.source),
         Fact("Content", shorten(content, 20_000), "code"),
     ]
-    return Section(
-        ids.new("reproduce"),
-        "How to reproduce it",
-        [
-            Prose("A repeat with the same suite, model, data and seed has the same run id."),
-            Facts(facts),
-            Facts(suite, summary="The suite as it was run"),
-            Facts(cost, summary="What was asked of the model, and what it cost"),
-        ],
-    )
+    audited = "file" if record.model.kind == "predictions" else "model, data"
+    blocks: list[Block] = [
+        Prose(f"A repeat with the same suite, {audited} and seed has the same run id."),
+        Facts(facts),
+        Facts(suite, summary="The suite as it was run"),
+    ]
+    if record.engine is not None:
+        cost = list(_cost(record.engine))
+        blocks.append(Facts(cost, summary="What was asked of the model, and what it cost"))
+    return Section(ids.new("reproduce"), "How to reproduce it", blocks)
+
+
+def _cost(engine: EngineRecord) -> Iterator[Fact]:
+    shapes = ", ".join(f"{length}: {rows}" for length, rows in engine.shapes.items())
+    yield Fact("Texts asked for", count(engine.queries))
+    yield Fact("Texts the model ran", count(engine.unique))
+    yield Fact("Answered from memory", count(engine.cache_hits))
+    yield Fact("Answered from the cache on disk", count(engine.disk_hits))
+    yield Fact("Forward passes", count(engine.batches))
+    yield Fact("Tokens", count(engine.tokens))
+    yield Fact("Padding tokens", count(engine.padding))
+    yield Fact("Filler rows", count(engine.filler_rows))
+    yield Fact("Distinct texts cut at the limit", count(engine.truncated))
+    yield Fact("Device busy", f"{number(engine.device_seconds, 1)} seconds")
+    yield Fact("Batch size halved for want of memory", plural(engine.halvings, "time"))
+    yield Fact("Rows in a batch by padded length", shorten(shapes, 400) or "–")
+
+
+def suite_name(record: Record) -> str:
+    """Return what the suite is called, or that there was none."""
+    return "No suite" if record.suite.implied else f"Suite {record.suite.name}"
 
 
 def repeat_command(record: Record) -> str:
@@ -273,6 +305,12 @@ def repeat_command(record: Record) -> str:
     always spelled out; seed and limit are, since results hang on them.
     """
     model = record.model
+    limited = [data for data in record.data if data.rows < data.rows_total]
+    last = ["--seed", str(record.environment.seed)]
+    if limited:
+        last += ["--limit", str(limited[0].rows)]
+    if model.kind == "predictions":
+        return shlex.join(["auditkit", "run", *_predictions_flags(record), *last])
     source = model.source
     if model.revision and "@" not in source:
         source = f"{source}@{model.revision}"
@@ -287,10 +325,24 @@ def repeat_command(record: Record) -> str:
         ):
             if config.get(key) is not None:
                 parts += [flag, str(config[key])]
-    parts += ["--seed", str(record.environment.seed)]
-    limited = [data for data in record.data if data.rows < data.rows_total]
-    if limited:
-        parts += ["--limit", str(limited[0].rows)]
-    if model.dtype != "float32":
-        parts += ["--dtype", model.dtype]
+    parts += last
+    if model.dtype not in (None, "float32"):
+        parts += ["--dtype", str(model.dtype)]
     return shlex.join(parts)
+
+
+def _predictions_flags(record: Record) -> Iterator[str]:
+    """Yield suite, file and columns; what a suite alone can name, it names again."""
+    if not record.suite.implied:
+        yield record.suite.source
+    yield from ("--predictions", record.model.source)
+    content = record.suite.content
+    config = content.get("data")
+    config = config if isinstance(config, Mapping) else {}
+    for key in ("label", "prediction", "score"):
+        if config.get(key) is not None:
+            yield from (f"--{key}", str(config[key]))
+    for column in config.get("groups") or ():
+        yield from ("--group", str(column))
+    if content.get("positive") is not None:
+        yield from ("--positive", str(content["positive"]))

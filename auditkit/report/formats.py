@@ -12,12 +12,14 @@ __all__ = [
     "clean",
     "count",
     "digits_that_tell",
+    "ends",
     "interval",
     "large",
     "moment",
     "number",
     "percent",
     "plural",
+    "quantity",
     "quoted",
     "shorten",
 ]
@@ -73,7 +75,31 @@ def number(value: float, digits: int = 3) -> str:
     return MINUS + text if value < 0 else text
 
 
-def interval(low: float | None, high: float | None, digits: int = 3) -> str:
+_UNITS: dict[str, tuple[tuple[float, str], ...]] = {
+    "seconds": ((1.0, "s"), (1e-3, "ms")),
+    "bytes": ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "bytes")),
+    "texts/s": ((1.0, "texts/s"),),
+}
+
+
+def quantity(value: float, unit: str = "", digits: int = 3) -> str:
+    """Return a measured value with its unit, scaled so that it reads well.
+
+    >>> quantity(0.0123, "seconds"), quantity(1.5, "seconds"), quantity(90_868_376, "bytes")
+    ('12.3 ms', '1.50 s', '90.9 MB')
+    >>> quantity(285.1, "texts/s"), quantity(0.91234)
+    ('285 texts/s', '0.912')
+    """
+    if not unit:
+        return number(value, digits)
+    scales = _UNITS[unit]
+    size, name = next((scale for scale in scales if abs(value) >= scale[0]), scales[-1])
+    scaled = value / size
+    whole = len(f"{abs(scaled):.0f}")
+    return f"{scaled:,.{max(digits - whole, 0)}f} {name}"
+
+
+def interval(low: float | None, high: float | None, digits: int = 3, unit: str = "") -> str:
     """Return the ends of an interval, or an empty text where there is none.
 
     >>> interval(0.897, 0.925), interval(-0.1, 0.2), interval(None, None)
@@ -81,10 +107,22 @@ def interval(low: float | None, high: float | None, digits: int = 3) -> str:
     """
     if low is None or high is None:
         return ""
-    return f"{number(low, digits)} to {number(high, digits)}"
+    return " to ".join(ends(low, high, digits, unit))
 
 
-def bounds(minimum: float | None, maximum: float | None, digits: int = 3) -> str:
+def ends(low: float, high: float, digits: int = 3, unit: str = "") -> tuple[str, str]:
+    """Return both ends of an interval, their unit only once where it is the same.
+
+    >>> ends(8.76, 21.6, unit="texts/s"), ends(0.9, 1.2, unit="seconds")
+    (('8.76', '21.6 texts/s'), ('900 ms', '1.20 s'))
+    """
+    first, last = quantity(low, unit, digits), quantity(high, unit, digits)
+    if unit and first.partition(" ")[2] == last.partition(" ")[2]:
+        first = first.partition(" ")[0]
+    return first, last
+
+
+def bounds(minimum: float | None, maximum: float | None, digits: int = 3, unit: str = "") -> str:
     """Return what a requirement allows, without zeros that say nothing.
 
     >>> bounds(0.85, None), bounds(None, 0.1), bounds(0.2, 0.4), bounds(10, None)
@@ -92,8 +130,8 @@ def bounds(minimum: float | None, maximum: float | None, digits: int = 3) -> str
     """
 
     def plain(value: float) -> str:
-        text = number(value, digits)
-        return text.rstrip("0").rstrip(".") if "." in text else text
+        text, space, name = quantity(value, unit, digits).partition(" ")
+        return (text.rstrip("0").rstrip(".") if "." in text else text) + space + name
 
     if minimum is not None and maximum is not None:
         return f"{plain(minimum)} to {plain(maximum)}"
@@ -102,7 +140,9 @@ def bounds(minimum: float | None, maximum: float | None, digits: int = 3) -> str
     return f"at most {plain(maximum)}" if maximum is not None else ""
 
 
-def digits_that_tell(values: Iterable[float | None], limits: Sequence[float | None]) -> int:
+def digits_that_tell(
+    values: Iterable[float | None], limits: Sequence[float | None], unit: str = ""
+) -> int:
     """Return how many decimals keep every value visibly apart from every limit it misses.
 
     A value of 0.84996 against a limit of 0.85 must not read "0.850, fail".
@@ -113,7 +153,7 @@ def digits_that_tell(values: Iterable[float | None], limits: Sequence[float | No
     found = [value for value in values if value is not None]
     for digits in range(3, 8):
         if all(
-            value == limit or number(value, digits) != number(limit, digits)
+            value == limit or quantity(value, unit, digits) != quantity(limit, unit, digits)
             for value in found
             for limit in limits
             if limit is not None

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from auditkit.record import Measurement, Verdict
+from auditkit.record import Better, Measurement, Verdict
 from auditkit.report.blocks import (
     OPEN_ROWS,
     SHOWN_ROWS,
@@ -17,7 +17,7 @@ from auditkit.report.blocks import (
     cut_rows,
 )
 from auditkit.report.charts import Point, interval_chart
-from auditkit.report.formats import count, interval, number, quoted, shorten
+from auditkit.report.formats import count, interval, number, quantity, quoted, shorten
 from auditkit.report.words import key_title, term
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Mark",
     "arrange",
     "by_priority",
+    "chartable",
     "interval_figure",
     "listing",
     "pivot",
@@ -35,7 +36,8 @@ __all__ = [
 
 _PRIORITY = (
     "accuracy", "subset_accuracy", "f1_macro", "f1_micro", "roc_auc", "average_precision",
-    "balanced_accuracy", "f1", "recall", "precision",
+    "balanced_accuracy", "f1", "recall", "precision", "expected_calibration_error",
+    "accuracy_at_coverage", "brier_score", "area_under_risk_coverage",
 )  # fmt: skip
 _CHART_ROWS = 24
 
@@ -135,10 +137,12 @@ def value_cell(one: Measurement | None, *, tell_n: bool = False) -> Cell:
         return Cell("not measurable", shorten(one.note or "no reason given", 160), "absent")
     if term(one.metric).whole:
         return Cell(f"{one.value:,.0f}", kind="number")
-    small = [interval(one.low, one.high)]
+    unit = term(one.metric).unit
+    small = ["" if one.is_exact else interval(one.low, one.high, unit=unit)]
     if tell_n:
         small.append(f"n = {count(one.n)}")
-    return Cell(number(one.value), "; ".join(part for part in small if part), "number")
+    told = "; ".join(part for part in small if part)
+    return Cell(quantity(one.value, unit), told, "number")
 
 
 def listing(measurements: Sequence[Measurement], caption: str) -> Table:
@@ -148,7 +152,8 @@ def listing(measurements: Sequence[Measurement], caption: str) -> Table:
         words = term(one.metric)
         value = value_cell(one)
         reason = value.small if one.value is None else ""
-        between = "" if one.value is None else interval(one.low, one.high)
+        untold = one.value is None or one.is_exact
+        between = "" if untold else interval(one.low, one.high, unit=words.unit)
         # One table may hold several confidences; the usual one stands in the caption.
         told = f"{one.confidence * 100:g}% confidence" if one.confidence != 0.95 else ""
         note = shorten(one.note, 200) if one.note and one.value is not None else ""
@@ -225,22 +230,23 @@ def _badness(one: Measurement | None) -> tuple[bool, float]:
     return (False, -one.value if one.better == "lower" else one.value)
 
 
-def _chartable(measurements: Sequence[Measurement]) -> set[str]:
-    """Return the metrics that may share one axis from 0 to 1 on which higher is better.
+def chartable(measurements: Sequence[Measurement]) -> tuple[list[str], Better]:
+    """Return the metrics that may share one axis from 0 to 1, and what is better on it.
 
-    All of a metric's values or none: a row must not be left out for being odd.
+    What a reader asks for first says what is better. All of a metric's values or none: a row must
+    not be left out for being odd.
     """
 
     def fits(one: Measurement) -> bool:
         ends = [end for end in (one.value, one.low, one.high) if end is not None]
-        return one.better == "higher" and all(0 <= end <= 1 for end in ends)
+        is_share = one.better != "none" and not term(one.metric).unit
+        return is_share and all(0 <= end <= 1 for end in ends)
 
     odd = {one.metric for one in measurements if not fits(one)}
-    return {
-        one.metric
-        for one in measurements
-        if one.value is not None and one.metric not in odd and not term(one.metric).whole
-    }
+    directions = {one.metric: one.better for one in measurements if one.value is not None}
+    known = [name for name in by_priority(measurements) if name in directions.keys() - odd]
+    better = directions[known[0]] if known else "none"
+    return [name for name in known if directions[name] == better], better
 
 
 @dataclass(frozen=True)
@@ -261,7 +267,7 @@ def interval_figure(
 ) -> Figure | None:
     """Return dots with intervals, or None if nothing shares the axis from 0 to 1.
 
-    Where there are more rows than can be read, those lowest in the first panel are drawn, and
+    Where there are more rows than can be read, those worst in the first panel are drawn, and
     the caption says so.
 
     Parameters
@@ -273,7 +279,7 @@ def interval_figure(
     overall
         Measurements over all examples, drawn as dashed lines in the panels of their metrics.
     """
-    metrics = _chartable([mark.measurement for mark in marks])
+    metrics, better = chartable([mark.measurement for mark in marks])
     wanted = [mark for mark in marks if mark.measurement.metric in metrics]
     marks = [mark for mark in wanted if mark.measurement.value is not None]
     if not marks:
@@ -283,10 +289,12 @@ def interval_figure(
     undrawn = len({mark.row for mark in wanted} - set(rows))
     folded = f" Without a value, so not drawn: {undrawn}." if undrawn else ""
     if len(rows) > _CHART_ROWS:
+        worst = "highest" if better == "lower" else "lowest"
         folded += (
-            f" Drawn are the {_CHART_ROWS} lowest of {len(rows)}; the table below has the others."
+            f" Drawn are the {_CHART_ROWS} {worst} of {len(rows)}; the table below has the others."
         )
-        ranked = sorted((_value(mark), mark.row) for mark in marks if mark.panel == first)
+        sign = -1 if better == "lower" else 1
+        ranked = sorted((sign * _value(mark), mark.row) for mark in marks if mark.panel == first)
         rows = [row for _, row in ranked[:_CHART_ROWS]]
         marks = sorted(
             (mark for mark in marks if mark.row in set(rows)), key=lambda mark: rows.index(mark.row)

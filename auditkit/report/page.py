@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from auditkit.record import DataRecord, Measurement, Record, Verdict
+from auditkit.record import DataRecord, Measurement, ModelRecord, Record, Verdict
 from auditkit.report.blocks import (
     Block,
     Cell,
@@ -26,9 +26,9 @@ from auditkit.report.formats import (
     digits_that_tell,
     interval,
     moment,
-    number,
     percent,
     plural,
+    quantity,
     shorten,
 )
 from auditkit.report.measured import requirement_title, slice_text
@@ -76,6 +76,8 @@ def build_page(record: Record) -> Page:
     """Return a record as the parts of a card, drawings included."""
     ids = Ids()
     model, suite = shorten(record.model.source, 160), shorten(record.suite.name, 80)
+    if record.suite.implied:
+        suite = "none, for a file of predictions"
     data = {one.id: one for one in record.data}
     # The anchors of the page itself come first, so that no name in the data can take them.
     for name in ("content", "verdict", "contents", "sign-off"):
@@ -83,7 +85,10 @@ def build_page(record: Record) -> Page:
     sections = (
         about_section(record, ids),
         _requirements(record, ids),
-        *(check_section(check, data.get(check.data), ids) for check in record.checks),
+        *(
+            check_section(check, data.get(check.data), ids, record.ran_on)
+            for check in record.checks
+        ),
         _not_measured(record, ids),
         *facts_sections(record, ids),
     )
@@ -184,17 +189,19 @@ def _requirements(record: Record, ids: Ids) -> Section:
 
 
 def _requirement_row(verdict: Verdict, identity: str, *, drawn: bool) -> tuple[Cell, ...]:
+    unit = term(verdict.metric.partition(".")[2]).unit
     digits = digits_that_tell(
-        (verdict.value, verdict.low, verdict.high), (verdict.min, verdict.max)
+        (verdict.value, verdict.low, verdict.high), (verdict.min, verdict.max), unit
     )
     code = verdict.metric + (f" where {slice_text(verdict.slice)}" if verdict.slice else "")
     judged = "point value" if verdict.bound == "point" else f"{verdict.confidence * 100:g}%"
-    allowed = bounds(verdict.min, verdict.max, digits)
+    allowed = bounds(verdict.min, verdict.max, digits, unit)
     if verdict.value is None:
         measured, chart = Cell("not measured", kind="absent"), Cell("–", kind="absent")
     else:
-        between = interval(verdict.low, verdict.high, digits)
-        measured = Cell(number(verdict.value, digits), between, "number")
+        exact = verdict.low == verdict.high
+        between = "" if exact else interval(verdict.low, verdict.high, digits, unit)
+        measured = Cell(quantity(verdict.value, unit, digits), between, "number")
         chart = Cell("–", kind="absent")
         if drawn:
             word = STATUS[verdict.status].word.lower()
@@ -248,7 +255,7 @@ def not_measured(record: Record) -> list[tuple[str, str]]:
         if verdict.status == "missing"
     ]
     items += _without_value(record)
-    items += [item for data in record.data for item in _lost(data, record.model.max_length)]
+    items += [item for data in record.data for item in _lost(data, record.model)]
     covered = {check.evaluator for check in record.checks}
     items += [
         (meaning.partition(": ")[0], f"{meaning.partition(': ')[2]}. Not measured in this run.")
@@ -275,20 +282,20 @@ def _without_value(record: Record) -> Iterator[tuple[str, str]]:
         yield plural(rest, "further measurement"), "have no value; record.json holds the reasons"
 
 
-def _lost(data: DataRecord, max_length: int) -> Iterator[tuple[str, str]]:
+def _lost(data: DataRecord, model: ModelRecord) -> Iterator[tuple[str, str]]:
     """Yield what of a data set the figures do not speak of."""
     name = f"Data {shorten(data.source)}"
     if data.rows < data.rows_total:
         left = data.rows_total - data.rows
         yield name, f"{count(left)} of {count(data.rows_total)} examples were left out by a limit"
-    if data.truncated is None:
+    if data.truncated is None and model.kind == "checkpoint":
         yield name, "how many texts were cut at the model's maximum length is not known"
     elif data.truncated:
         yield (
             name,
             f"the end of {plural(data.truncated, 'text')} of {count(data.rows)} "
             f"({percent(data.truncated, data.rows)}) was never read: the model takes "
-            f"{count(max_length)} tokens",
+            f"{count(model.max_length or 0)} tokens",
         )
     for column, n in data.unknown_groups.items():
         if n:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from auditkit.record import Measurement, Record, write_atomically
-from auditkit.report.facts import repeat_command
+from auditkit.report.facts import repeat_command, suite_name
 from auditkit.report.formats import (
     bounds,
     clean,
@@ -15,7 +15,7 @@ from auditkit.report.formats import (
     digits_that_tell,
     interval,
     moment,
-    number,
+    quantity,
     shorten,
 )
 from auditkit.report.measured import by_priority, requirement_title
@@ -40,10 +40,11 @@ def render_summary(record: Record) -> str:
     lines = [
         f"# {panel.sign} {panel.word}: {_text(record.model.source, 160)}",
         "",
-        f"Suite {_text(record.suite.name)}, {_text(moment(record.created))}, "
-        f"run {_text(record.id)}.",
+        f"{_text(suite_name(record))}, {_text(moment(record.created))}, run {_text(record.id)}.",
         "",
     ]
+    if record.model.kind == "predictions":
+        lines += ["Predictions from a file; no model was loaded.", ""]
     if panel.partial:
         reasons = "; ".join(_text(reason, 400) for reason in panel.partial)
         lines += [f"**Partial: not for release.** {reasons}", ""]
@@ -84,14 +85,15 @@ def _requirements(record: Record) -> Iterator[str]:
     yield "|---|---|---|---:|---|---:|---|"
     for verdict in record.verdicts[:_VERDICTS]:
         ends = (verdict.value, verdict.low, verdict.high)
-        digits = digits_that_tell(ends, (verdict.min, verdict.max))
+        unit = term(verdict.metric.partition(".")[2]).unit
+        digits = digits_that_tell(ends, (verdict.min, verdict.max), unit)
         status = STATUS[verdict.status]
         cells = (
             f"{status.sign} {status.word}",
             _text(requirement_title(verdict)),
-            bounds(verdict.min, verdict.max, digits),
-            "not measured" if verdict.value is None else number(verdict.value, digits),
-            interval(verdict.low, verdict.high, digits) or "–",
+            bounds(verdict.min, verdict.max, digits, unit),
+            "not measured" if verdict.value is None else quantity(verdict.value, unit, digits),
+            interval(verdict.low, verdict.high, digits, unit) or "–",
             "–" if verdict.n is None else count(verdict.n),
             _text(verdict.why, 300),
         )
@@ -116,6 +118,8 @@ def _measured(record: Record) -> Iterator[str]:
         said = reading(shown[0]) if shown else None
         if said:
             yield from (_text(said, 500), "")
+        if check.volatile and record.ran_on:
+            yield from (f"Measured {_text(record.ran_on)}.", "")
         yield from ("| Metric | Value | Interval | Examples |", "|---|---:|---|---:|")
         yield from (_row(one) for one in [*shown, *gaps[:_METRICS]])
         yield ""
@@ -127,8 +131,10 @@ def _row(one: Measurement) -> str:
         title = f"{title}, by {one.slice['group']}"
     if one.value is None:
         return f"| {_text(title)} | not measurable | {_text(one.note or '')} | {count(one.n)} |"
-    between = interval(one.low, one.high) or "–"
-    return f"| {_text(title)} | {number(one.value)} | {between} | {count(one.n)} |"
+    unit = term(one.metric).unit
+    between = interval(one.low, one.high, unit=unit) if not one.is_exact else ""
+    shown = f"{quantity(one.value, unit)} | {between or '–'}"
+    return f"| {_text(title)} | {shown} | {count(one.n)} |"
 
 
 def _unmeasured(record: Record) -> Iterator[str]:

@@ -21,6 +21,7 @@ from auditkit.report.blocks import (
     Table,
     cut_rows,
 )
+from auditkit.report.calibration import CALIBRATION_TABLES
 from auditkit.report.charts import Curve, confusion_chart, curve_chart
 from auditkit.report.formats import count, number, percent, plural, quoted, shorten
 
@@ -64,6 +65,10 @@ def table_sections(tables: Sequence[TableRecord], ids: Ids) -> Iterator[Section]
         elif table.name == "confusion_matrix" and _has(table, "label", "prediction", "count"):
             make = _class_counts if _has(table, "class") else _confusion
             yield make(table, ids)
+        elif table.name in CALIBRATION_TABLES and (
+            drawn := CALIBRATION_TABLES[table.name](table, ids)
+        ):
+            yield drawn
         elif table not in curves:
             yield _generic(table, ids)
         elif table is curves[0]:

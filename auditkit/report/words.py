@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from auditkit.record import Measurement
-from auditkit.report.formats import count, number, quoted
+from auditkit.report.formats import count, ends, quantity, quoted
 
 __all__ = [
     "CARD_FIELDS",
@@ -46,13 +46,15 @@ class Term:
     """A metric in words.
 
     ``meaning`` completes the title after a dash. ``of_100``, for proportions, completes
-    "Of 100 examples …": one ``{}`` takes a count, ``{label}`` the label it is about.
+    "Of 100 examples …": one ``{}`` takes a count, ``{label}`` the label it is about. ``unit`` is
+    what it is measured in, for :func:`~auditkit.report.formats.quantity`.
     """
 
     title: str
     meaning: str = ""
     whole: bool = False
     of_100: str = ""
+    unit: str = ""
 
 
 _AVERAGES = {
@@ -111,6 +113,67 @@ _TERMS: dict[str, Term] = {
         "Average precision",
         "the precision kept while more and more of the class is found; compare with its share",
     ),
+    "expected_calibration_error": Term(
+        "Expected calibration error",
+        "how far stated probabilities lie from how often they come true, on average",
+        of_100="Stated probabilities are off by about {} in {base} on average",
+    ),
+    "expected_calibration_error_debiased": Term(
+        "Expected calibration error, debiased",
+        "the same without what chance adds to it, so it does not grow as examples get fewer",
+    ),
+    "expected_calibration_error_if_calibrated": Term(
+        "Expected calibration error if calibrated",
+        "what a model whose probabilities are right would show on these examples by chance, and "
+        "in what range",
+    ),
+    "adaptive_calibration_error": Term(
+        "Adaptive calibration error",
+        "the expected calibration error over bins of equally many examples",
+    ),
+    "maximum_calibration_error": Term(
+        "Maximum calibration error",
+        "how far stated probabilities are off where they are off most",
+    ),
+    "classwise_calibration_error": Term(
+        "Classwise calibration error",
+        "how far the stated probability of a class lies from how often the class is there",
+    ),
+    "brier_score": Term(
+        "Brier score",
+        "squared error of the probabilities, summed over classes: 0 is perfect; where one class "
+        "holds, 2 is always sure and wrong",
+    ),
+    "area_under_risk_coverage": Term(
+        "Area under the risk-coverage curve",
+        "the share of errors where only the surest examples are answered, averaged over all shares "
+        "that could be; lower if errors are where the model is unsure",
+    ),
+    "accuracy_at_coverage": Term(
+        "Accuracy at coverage",
+        "the share right where only the examples the model is surest of are answered",
+        of_100="Of {base} examples it is surest of, the model gets about {} right",
+    ),
+    "throughput": Term(
+        "Throughput",
+        "texts answered in a second, many at once; each round over all texts is one observation",
+        unit="texts/s",
+    ),
+    "latency_p50": Term(
+        "Median latency", "half of the texts, each by itself, are answered sooner", unit="seconds"
+    ),
+    "latency_p95": Term(
+        "95th percentile of latency",
+        "19 of 20 texts, each by itself, are answered sooner",
+        unit="seconds",
+    ),
+    "peak_memory": Term(
+        "Peak memory",
+        "the most that was in use: of a GPU while it was timed, on a CPU by the whole program",
+        unit="bytes",
+    ),
+    "parameters": Term("Parameters", "the weights of the network", whole=True),
+    "size_on_disk": Term("Size on disk", "of the files with the weights", unit="bytes"),
     "selection_rate": Term("Selection rate", "the share given the positive label"),
     "true_positive_rate": Term(
         "True positive rate", "of the truly positive, the share predicted positive"
@@ -159,23 +222,22 @@ def reading(measurement: Measurement) -> str | None:
         return None
     words = term(measurement.metric)
     label = measurement.slice.get("label", "")
-    ends = [end for end in (measurement.low, measurement.high) if end is not None]
+    found = [end for end in (measurement.low, measurement.high) if end is not None]
     sure = f"{measurement.confidence * 100:g}%"
     if not words.of_100 or ("{label}" in words.of_100 and not label):
-        sentence = f"{words.title} is {number(measurement.value)}"
-        if len(ends) < 2:
+        sentence = f"{words.title} is {quantity(measurement.value, words.unit)}"
+        if len(found) < 2 or measurement.is_exact:
             return f"{sentence}."
-        return (
-            f"{sentence}; with {sure} confidence between {number(ends[0])} and {number(ends[1])}."
-        )
-    base = _base(measurement.value, ends)
+        low, high = ends(found[0], found[1], unit=words.unit)
+        return f"{sentence}; with {sure} confidence between {low} and {high}."
+    base = _base(measurement.value, found)
     filled = words.of_100.format(
         f"{measurement.value * base:,.0f}", base=count(base), label=quoted(label)
     )
-    if len(ends) < 2:
+    if len(found) < 2:
         return f"{filled}."
-    low, high = _outwards(ends[0] * base, up=False), _outwards(ends[1] * base, up=True)
-    return f"{filled}; with {sure} confidence between {low} and {high}."
+    least, most = _outwards(found[0] * base, up=False), _outwards(found[1] * base, up=True)
+    return f"{filled}; with {sure} confidence between {least} and {most}."
 
 
 def _base(value: float, ends: list[float]) -> int:
@@ -206,10 +268,30 @@ _METHODS: tuple[tuple[str, str], ...] = (
     ("BCa", "for averages: the examples are redrawn many times, corrected for bias and skew"),
     (
         "delta method (logit)",
-        "for areas under the precision-recall curve, from how much each example moves them",
+        "for areas under precision-recall and risk-coverage curves and for accuracy at a coverage, "
+        "from how much each example moves them",
     ),
     ("delta method", "for ratios, from the spread of numerator and denominator together"),
     ("t", "for averages of many examples, from their spread (Student's t)"),
+    (
+        "split-half debiasing",
+        "for calibration errors: what the halves of the examples agree on, so that chance is not "
+        "taken for error; the upper end allows for what they may miss",
+    ),
+    (
+        "simultaneous Wilson",
+        "for the largest calibration error: Wilson's interval of every bin, wide enough for all at "
+        "once",
+    ),
+    (
+        "null distribution",
+        "the range that a model with right probabilities would show by chance",
+    ),
+    (
+        "order statistics",
+        "for percentiles: the two measured values that hold it, by how many values can lie below "
+        "it (binomial)",
+    ),
     (
         "max-T band",
         "for gaps and worst groups: one band over all groups at once, so that picking the "

@@ -10,6 +10,7 @@ import numpy as np
 from auditkit.statistics.intervals import (
     BoolArray,
     FloatArray,
+    IntArray,
     Interval,
     constant_variance,
     critical_z,
@@ -28,28 +29,57 @@ __all__ = [
 ]
 
 
+_SPARSEST = 8
+"""Ranks up to this many times the rows are counted, sparser ones are sorted."""
+
+
 def _components(scores: FloatArray, positive: BoolArray) -> tuple[FloatArray, FloatArray]:
     """Return DeLong's structural components, ties counting one half.
 
     For each positive the share of negatives below it, for each negative the share of positives
     above it.
     """
-    scores = np.asarray(scores, dtype=np.float64)
+    scores = np.asarray(scores)
     positive = np.asarray(positive, dtype=np.bool_)
     if scores.ndim != 1 or scores.shape != positive.shape:
         raise ValueError(f"needs one score a label, got shapes {scores.shape}, {positive.shape}")
     if np.isnan(scores).any():
         raise ValueError("a score is NaN")
-    above, below = scores[positive], scores[~positive]
-    if not len(above) or not len(below):
-        raise ValueError(f"needs both classes, got {len(above)} positive, {len(below)} negative")
+    at, rows, hits = _levels(scores, positive)
+    misses = rows - hits
+    positives, negatives = int(hits.sum()), int(misses.sum())
+    if not positives or not negatives:
+        raise ValueError(f"needs both classes, got {positives} positive, {negatives} negative")
 
-    def share_below(x: FloatArray, reference: FloatArray) -> FloatArray:
-        ordered = np.sort(reference)
-        twice = np.searchsorted(ordered, x, "left") + np.searchsorted(ordered, x, "right")
-        return np.asarray(twice / (2.0 * len(ordered)), dtype=np.float64)
+    def share_below(levels: IntArray, of: IntArray, total: int) -> FloatArray:
+        # Twice the number of rows below, and once that of ties.
+        twice = 2 * np.cumsum(of) - of
+        return np.asarray(twice[levels] / (2.0 * total), dtype=np.float64)
 
-    return share_below(above, below), 1.0 - share_below(below, above)
+    return (
+        share_below(at[positive], misses, negatives),
+        1.0 - share_below(at[~positive], hits, positives),
+    )
+
+
+def _levels(
+    scores: FloatArray | IntArray, positive: BoolArray
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Return each row's place among the distinct scores, and the rows and positives at each.
+
+    Scores may be ranks, whole numbers from 0: those need no sorting.
+    """
+    if scores.dtype.kind in "iu" and int(scores.max(initial=0)) < _SPARSEST * len(scores):
+        at = np.asarray(scores)
+        rows = np.bincount(at)
+        if not rows.all():
+            at = (np.cumsum(rows > 0) - 1)[at]
+            rows = rows[rows > 0]
+    else:
+        levels, at = np.unique(scores, return_inverse=True)
+        rows = np.bincount(at, minlength=len(levels))
+    hits = np.bincount(at[positive], minlength=len(rows))
+    return np.asarray(at), rows.astype(np.int64), hits.astype(np.int64)
 
 
 def roc_auc(scores: FloatArray, positive: BoolArray) -> float:
@@ -58,7 +88,8 @@ def roc_auc(scores: FloatArray, positive: BoolArray) -> float:
     Parameters
     ----------
     scores
-        ``[n]``, higher for the positive class; infinities are fine.
+        ``[n]``, higher for the positive class; infinities are fine. Ranks, whole numbers from 0,
+        give the same areas sooner.
     positive
         ``[n]``, which rows are positive.
 
@@ -207,15 +238,13 @@ def average_precision_influence(
     ValueError
         If a class is missing or a score is NaN.
     """
-    score = np.asarray(scores, dtype=np.float64)
+    score = np.asarray(scores)
     held = np.asarray(positive, dtype=np.bool_)
     n, positives = len(score), int(np.count_nonzero(held))
     if not 0 < positives < n or np.isnan(score).any():
         raise ValueError(f"needs both classes and no NaN, got {positives} positive of {n}")
     # Thresholds from low to high; rows at or above each one.
-    levels, at = np.unique(score, return_inverse=True)
-    rows = np.bincount(at, minlength=len(levels))
-    hits = np.bincount(at[held], minlength=len(levels))
+    at, rows, hits = _levels(score, held)
     above = np.cumsum(rows[::-1])[::-1] / n
     precision = np.cumsum(hits[::-1])[::-1] / n / above
     share = hits / positives

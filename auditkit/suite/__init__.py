@@ -3,8 +3,10 @@
 Unknown keys and bad values are refused, with the file and the line. Nothing heavy is imported.
 """
 
+from auditkit.suite.descriptions import field_descriptions
 from auditkit.suite.document import KeyPath
-from auditkit.suite.loading import SuiteListing, find_suites, load_requirements, load_suite
+from auditkit.suite.finding import SuiteListing, find_suites
+from auditkit.suite.loading import is_suite, load_requirements, load_suite
 from auditkit.suite.schema import (
     RESERVED_GROUPS,
     SCHEMA,
@@ -13,6 +15,7 @@ from auditkit.suite.schema import (
     DataConfig,
     Requirement,
     Suite,
+    content_digest,
 )
 
 __all__ = [
@@ -25,7 +28,10 @@ __all__ = [
     "Requirement",
     "Suite",
     "SuiteListing",
+    "content_digest",
+    "field_descriptions",
     "find_suites",
+    "is_suite",
     "load_requirements",
     "load_suite",
 ]

@@ -1,4 +1,4 @@
-"""YAML with positions: a file becomes a tree of plain values that knows the line of each entry.
+"""YAML with positions: a file becomes a tree of plain values that knows where each entry is.
 
 The scalars follow YAML 1.2's core schema, so ``no``, ``yes``, ``on`` and ``off`` are text, and an
 unquoted number or ``true`` remembers its spelling: where a suite wants text (a label, the value
@@ -17,7 +17,7 @@ import yaml
 
 from auditkit.errors import SuiteError
 
-__all__ = ["Document", "KeyPath", "Plain", "plain_values", "read_document"]
+__all__ = ["Document", "KeyPath", "Mark", "Plain", "is_null", "plain_values", "read_document"]
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 """Where an entry is: keys of mappings and indices of lists, from the root."""
@@ -51,26 +51,37 @@ class Plain:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """Where an entry is written: the file and the line, from 1."""
+
+    file: Path
+    line: int
+
+
+@dataclass(frozen=True)
 class Document:
-    """The content of one YAML file and the lines (from 1) its entries are on."""
+    """The content of a YAML file, with what it includes, and where its entries are written."""
 
     file: Path
     root: Any
-    lines: Mapping[KeyPath, int] = field(repr=False)
+    marks: Mapping[KeyPath, Mark] = field(repr=False)
+    included: tuple[Path, ...] = ()
+    """The files that were merged in, the nearest first."""
 
-    def known(self, path: KeyPath) -> KeyPath:
-        """Return the longest beginning of ``path`` that is written in the file."""
-        while path and path not in self.lines:
+    def mark(self, path: KeyPath) -> Mark:
+        """Return where the entry, or the nearest one around it, is written."""
+        while path and path not in self.marks:
             path = path[:-1]
-        return path
+        return self.marks.get(path, Mark(self.file, 1))
 
     def line(self, path: KeyPath) -> int:
         """Return the line of the entry, or of the nearest one around it."""
-        return self.lines.get(self.known(path), 1)
+        return self.mark(path).line
 
     def error(self, path: KeyPath, message: str, hint: str | None = None) -> SuiteError:
-        """Return an error that names the file and the entry's line."""
-        return SuiteError(message, file=self.file, line=self.line(path), hint=hint)
+        """Return an error that names the entry's file and line."""
+        mark = self.mark(path)
+        return SuiteError(message, file=mark.file, line=mark.line, hint=hint)
 
 
 def plain_values(tree: Any) -> Any:
@@ -82,6 +93,11 @@ def plain_values(tree: Any) -> Any:
     if isinstance(tree, list):
         return [plain_values(item) for item in tree]
     return tree
+
+
+def is_null(tree: Any) -> bool:
+    """Whether an entry is written without a value."""
+    return isinstance(tree, Plain) and tree.value is None
 
 
 def read_document(file: Path) -> Document:
@@ -108,7 +124,7 @@ def read_document(file: Path) -> Document:
         raise SuiteError(message, file=file, line=line) from None
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(error, text, file) from None
-    return Document(file, root, builder.lines)
+    return Document(file, root, {path: Mark(file, line) for path, line in builder.lines.items()})
 
 
 def _read_text(file: Path) -> str:

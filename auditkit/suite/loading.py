@@ -1,53 +1,25 @@
-"""From a name or a path to a checked suite."""
+"""From a name or a path to a checked suite, and from a file to requirements."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from auditkit.errors import SuiteError, did_you_mean
-from auditkit.suite.document import Document, KeyPath, Plain, plain_values, read_document
+from auditkit.errors import did_you_mean
+from auditkit.suite.document import Document, KeyPath, is_null, plain_values, read_document
+from auditkit.suite.finding import locate_suite
+from auditkit.suite.including import read_suite_document
 from auditkit.suite.messages import first_problem
-from auditkit.suite.schema import SCHEMA, CheckConfig, Requirement, Suite
+from auditkit.suite.schema import CheckConfig, Requirement, Suite
 
-__all__ = ["SuiteListing", "find_suites", "load_requirements", "load_suite"]
+__all__ = ["is_suite", "load_requirements", "load_suite"]
 
-_SUFFIXES = (".yaml", ".yml")
+_KEYS_OF_A_SUITE = ("auditkit", "include", "checks")
 
 _Model = TypeVar("_Model", bound=BaseModel)
-
-
-@dataclass(frozen=True)
-class SuiteListing:
-    """A suite that can be asked for by name."""
-
-    name: str
-    path: Path
-    origin: str
-    """``folder`` (``./suites``) or ``package``."""
-
-
-def find_suites() -> list[SuiteListing]:
-    """List the suites of ``./suites`` and of the package; the folder's hide the package's."""
-    found: dict[str, SuiteListing] = {}
-    for folder, origin in _suite_folders():
-        if folder.is_dir():
-            for path in sorted(folder.iterdir()):
-                if path.suffix in _SUFFIXES and path.is_file():
-                    found.setdefault(path.stem, SuiteListing(path.stem, path, origin))
-    return [found[name] for name in sorted(found)]
-
-
-def _suite_folders() -> Iterable[tuple[Path, str]]:
-    yield Path("suites"), "folder"
-    package = Path(__file__).resolve().parent.parent
-    yield package / "suites", "package"  # as a wheel holds them
-    if (package.parent / "pyproject.toml").is_file():  # a checkout, installed in place
-        yield package.parent / "suites", "package"
 
 
 def load_suite(source: str | Path) -> Suite:
@@ -63,30 +35,31 @@ def load_suite(source: str | Path) -> Suite:
     SuiteError
         Naming file and line of what is wrong, and the next step.
     """
-    document = read_document(_locate(source))
-    root = document.root
-    if not isinstance(root, dict):
-        raise document.error(
-            (), "a suite is a mapping (key: value)", f"Begin the file with 'auditkit: {SCHEMA}'"
-        )
-    _check_schema(document)
-    root = {"name": document.file.stem, **root, "checks": _checks(document)}
+    document = read_suite_document(locate_suite(source))
+    root = {"name": document.file.stem, **document.root, "checks": _checks(document)}
     suite = _validate(Suite, root, document)
     suite._document = document
     suite._source = str(source)
     for index, requirement in enumerate(suite.requirements):
-        requirement._line = document.line(("requirements", index))
+        mark = document.mark(("requirements", index))
+        requirement._line = mark.line if mark.file == document.file else None
     _check_requirements(suite.requirements, suite.checks, document, ("requirements",))
     return suite
 
 
+def is_suite(file: str | Path) -> bool:
+    """Whether a YAML file is a suite, rather than a file of requirements."""
+    root = read_document(Path(file)).root
+    return isinstance(root, dict) and not root.keys().isdisjoint(_KEYS_OF_A_SUITE)
+
+
 def load_requirements(file: str | Path, known_checks: Collection[str]) -> tuple[Requirement, ...]:
-    """Read requirements from a file of their own.
+    """Read requirements from a file of their own, or from a suite.
 
     Parameters
     ----------
     file
-        YAML: a list of requirements, or a mapping with nothing but ``requirements:``.
+        YAML: a list of requirements, a mapping with nothing but ``requirements:``, or a suite.
     known_checks
         The checks whose metrics may be named.
 
@@ -95,6 +68,10 @@ def load_requirements(file: str | Path, known_checks: Collection[str]) -> tuple[
     SuiteError
         Naming file and line of what is wrong, and the next step.
     """
+    if is_suite(file):
+        suite = load_suite(Path(file))
+        _check_requirements(suite.requirements, known_checks, suite, ("requirements",))
+        return suite.requirements
     document = read_document(Path(file))
     base: KeyPath = ()
     entries = document.root
@@ -120,63 +97,18 @@ def load_requirements(file: str | Path, known_checks: Collection[str]) -> tuple[
     return tuple(requirements)
 
 
-def _locate(source: str | Path) -> Path:
-    path = Path(source)
-    is_name = isinstance(source, str) and path.suffix not in _SUFFIXES and path.name == source
-    if path.is_file():
-        return path
-    if is_name:
-        listings = find_suites()
-        for listing in listings:
-            if listing.name == source:
-                return listing.path
-        names = [listing.name for listing in listings]
-        raise SuiteError(
-            f"there is no suite called '{source}'",
-            hint=f"{did_you_mean(str(source), names)}. A path ends in .yaml",
-        )
-    if path.is_dir():
-        raise SuiteError("is a folder, not a file", file=path)
-    folder = path.expanduser().parent
-    nearby = sorted(p.name for p in folder.glob("*.y*ml")) if folder.is_dir() else []
-    raise SuiteError("there is no such file", file=path, hint=did_you_mean(path.name, nearby))
-
-
-def _check_schema(document: Document) -> None:
-    given = document.root.get("auditkit")
-    if given is None:
-        raise document.error(
-            (),
-            "'auditkit', the number of the file's schema, is missing",
-            f"Add the line 'auditkit: {SCHEMA}'",
-        )
-    number = plain_values(given)
-    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise document.error(
-            ("auditkit",),
-            "'auditkit' should be the number of the schema",
-            f"Write 'auditkit: {SCHEMA}'",
-        )
-    if number > SCHEMA:
-        raise document.error(
-            ("auditkit",),
-            f"is written for schema {number}, newer than this auditkit understands ({SCHEMA})",
-            "Upgrade auditkit",
-        )
-
-
 def _checks(document: Document) -> Any:
     """Return the checks as their model wants them: the evaluator's parameters apart."""
     checks = document.root.get("checks")
     if not isinstance(checks, dict):
-        if checks is None or _is_null(checks):
+        if checks is None or is_null(checks):
             raise document.error(
                 ("checks",), "'checks' is missing", "Add 'checks: {performance: {}}'"
             )
         return checks
     prepared: dict[str, Any] = {}
     for name, settings in checks.items():
-        if _is_null(settings):
+        if is_null(settings):
             prepared[name] = {"name": name, "evaluator": name}
             continue
         if not isinstance(settings, dict):
@@ -186,17 +118,13 @@ def _checks(document: Document) -> Any:
                 f"Write '{name}: {{}}' for none",
             )
         common = {key: value for key, value in settings.items() if key in CheckConfig.RESERVED}
-        if _is_null(common.get("data")):
+        if is_null(common.get("data")):
             del common["data"]
         params = {key: value for key, value in settings.items() if key not in CheckConfig.RESERVED}
         prepared[name] = {
             "evaluator": name, **common, "name": name, "params": plain_values(params)
         }  # fmt: skip
     return prepared
-
-
-def _is_null(tree: Any) -> bool:
-    return isinstance(tree, Plain) and tree.value is None
 
 
 def _validate(
@@ -215,7 +143,7 @@ def _validate(
 def _check_requirements(
     requirements: Sequence[Requirement],
     known_checks: Collection[str],
-    document: Document,
+    source: Document | Suite,
     base: KeyPath,
 ) -> None:
     """Refuse a requirement on an unknown check, and one that is there twice."""
@@ -223,15 +151,16 @@ def _check_requirements(
     for index, requirement in enumerate(requirements):
         path = (*base, index)
         if requirement.check not in known_checks:
-            raise document.error(
+            raise source.error(
                 (*path, "metric"),
-                f"the metric '{requirement.metric}' is of no check of the suite",
-                did_you_mean(requirement.check, list(known_checks)),
+                f"there is no check '{requirement.check}' for '{requirement.metric}'",
+                f"{did_you_mean(requirement.check, list(known_checks))}. "
+                "A metric is written check.metric",
             )
         if requirement.id in first:
-            raise document.error(
+            raise source.error(
                 path,
-                f"the same requirement is on line {document.line((*base, first[requirement.id]))}",
+                f"the same requirement is on line {source.line((*base, first[requirement.id]))}",
                 "Remove one of the two",
             )
         first[requirement.id] = index

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -50,6 +50,7 @@ def first_problem(
     error: ValidationError,
     model: type[BaseModel],
     line: Callable[[KeyPath], int | None] = lambda _: None,
+    also: Sequence[str] = (),
 ) -> Problem:
     """Return the problem that comes first in the file.
 
@@ -59,6 +60,8 @@ def first_problem(
         What was validated; its fields are the keys that are known.
     line
         Line of an entry, which decides what comes first.
+    also
+        Keys that are known beside the model's fields.
     """
     details = min(error.errors(include_url=False), key=lambda found: line(tuple(found["loc"])) or 0)
     path: KeyPath = tuple(details["loc"])
@@ -68,7 +71,7 @@ def first_problem(
         return Problem(
             path,
             f"unknown key '{path[-1]}'{where}",
-            did_you_mean(str(path[-1]), _keys(model, path[:-1])),
+            did_you_mean(str(path[-1]), [*_keys(model, path[:-1]), *(() if path[1:] else also)]),
         )
     if kind == "missing":
         where = f" in {_dotted(path[:-1])}" if path[:-1] else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
@@ -34,6 +34,7 @@ __all__ = [
     "DataConfig",
     "Requirement",
     "Suite",
+    "content_digest",
 ]
 
 SCHEMA = 1
@@ -111,6 +112,7 @@ Flag = Annotated[bool, BeforeValidator(_value)]
 Positive = Annotated[int, Strict(), Field(ge=1), BeforeValidator(_value)]
 Number = Annotated[float, Strict(), AllowInfNan(False)]
 OptionalNumber = Annotated[Number | None, BeforeValidator(_value)]
+Seconds = Annotated[float, Strict(), AllowInfNan(False), Field(gt=0)]
 Confidence = Annotated[float, Strict(), Field(gt=0, lt=1), BeforeValidator(_value)]
 
 
@@ -121,8 +123,11 @@ class _Frozen(BaseModel):
 class DataConfig(_Frozen):
     """Which examples are audited and what their columns mean."""
 
-    path: Text
-    """A file (CSV, TSV, JSON Lines, Parquet), relative to the current folder, or a hub id."""
+    path: OptionalText = None
+    """A file (CSV, TSV, JSON Lines, Parquet), relative to the current folder, or a hub id.
+
+    Left out by a suite that is for files of predictions only.
+    """
     name: OptionalText = None
     """The configuration of a hub data set that has several."""
     split: OptionalText = None
@@ -135,6 +140,12 @@ class DataConfig(_Frozen):
     """Column of the second texts, where the task is about pairs."""
     label: Text = "label"
     """Column of the true labels: names or ids of the model's labels."""
+    prediction: OptionalText = None
+    """Column of the predicted labels in a file of predictions; ``prediction`` by default."""
+    score: OptionalText = None
+    """Column of the positive label's probability in a file of predictions, of two labels."""
+    scores: TextByText = Field(default_factory=dict)
+    """Column of each label's probability in a file of predictions, by label."""
     id: OptionalText = None
     """Column of unique example ids; without one the ids are made from the content."""
     groups: Groups = ()
@@ -146,9 +157,21 @@ class DataConfig(_Frozen):
     quoting: Annotated[Literal["none", "minimal"] | None, BeforeValidator(_text)] = None
     """Whether ``"`` quotes cells; by default ``minimal`` in CSV and ``none`` in TSV."""
 
+    @property
+    def location(self) -> str:
+        """``path``, empty where the suite has none."""
+        return self.path or ""
+
     @model_validator(mode="after")
     def _columns_differ(self) -> Self:
         roles = {"text": self.text, "pair": self.pair, "label": self.label}
+        # Where no text is read, its column's default name may be the name of anything.
+        if self.path is None:
+            del roles["text"]
+        roles |= {"prediction": self.prediction, "score": self.score}
+        roles |= {f"scores.{label}": column for label, column in self.scores.items()}
+        if self.score is not None and self.scores:
+            raise ValueError("has both 'score', for two labels, and 'scores'")
         taken: dict[str, str] = {}
         for role, column in roles.items():
             if column is None:
@@ -162,7 +185,7 @@ class DataConfig(_Frozen):
 class CheckConfig(_Frozen):
     """One evaluator with its settings."""
 
-    RESERVED: ClassVar[tuple[str, ...]] = ("evaluator", "data", "minimum_group")
+    RESERVED: ClassVar[tuple[str, ...]] = ("evaluator", "data", "minimum_group", "timeout")
     """The settings that mean the same for every evaluator; the others are its parameters."""
 
     name: CheckName
@@ -172,6 +195,8 @@ class CheckConfig(_Frozen):
     """Examples of its own, in place of the suite's."""
     minimum_group: Positive = 30
     """Groups with fewer rows are counted but not measured."""
+    timeout: Annotated[Seconds | None, BeforeValidator(_value)] = None
+    """Seconds that collecting rows of its own may take; a check that takes longer is in error."""
     params: Mapping[str, Any] = Field(default_factory=dict)
     """The evaluator's parameters as written."""
 
@@ -214,7 +239,7 @@ class Requirement(_Frozen):
 
     @property
     def line(self) -> int | None:
-        """The line of the file it is on, where it came from one."""
+        """The line it is on; None where it is inherited or came from no file."""
         return self._line
 
     @property
@@ -255,11 +280,17 @@ class CardTexts(_Frozen):
     """What only a person can say; what is missing shows as a gap on the card."""
 
     intended_use: OptionalText = None
+    """What the model is for, and who is meant to use it."""
     out_of_scope_use: OptionalText = None
+    """What it is not to be used for."""
     limitations: OptionalText = None
+    """Where it is known to fail."""
     training_data: OptionalText = None
+    """What it was trained on."""
     contact: OptionalText = None
+    """Whom to ask, or to tell of a defect."""
     license: OptionalText = None
+    """Under which terms it may be used."""
 
 
 class Suite(_Frozen):
@@ -267,11 +298,16 @@ class Suite(_Frozen):
 
     auditkit: Annotated[int, Strict(), BeforeValidator(_value)]
     """The schema of the file."""
+    include: Annotated[OptionalText, Field(exclude=True)] = None
+    """Another suite this one begins from: a path relative to this file, or a name."""
     name: Identifier
+    """Names the suite and the folder of its runs; the file's own name by default."""
     task: Annotated[Literal["text-classification"], BeforeValidator(_text)]
+    """What the model does."""
     multi_label: Flag = False
     """Whether several labels may hold for one text."""
     data: DataConfig
+    """Which examples are audited and what their columns mean."""
     positive: OptionalText = None
     """The label that rates are about, where it matters."""
     positive_means: OptionalText = None
@@ -279,12 +315,15 @@ class Suite(_Frozen):
     checks: Annotated[Mapping[str, CheckConfig], Field(min_length=1)]
     """By name, in the order of the file."""
     requirements: Annotated[tuple[Requirement, ...], BeforeValidator(_or_empty)] = ()
+    """Bounds on measurements, each with the confidence it must hold at."""
     card: Annotated[CardTexts, BeforeValidator(_or_empty_mapping)] = Field(
         default_factory=CardTexts
     )
+    """What only a person can say; gaps show as gaps on the card."""
 
     _document: Document | None = PrivateAttr(default=None)
     _source: str | None = PrivateAttr(default=None)
+    _implied: bool = PrivateAttr(default=False)
 
     @model_validator(mode="after")
     def _positive_named(self) -> Self:
@@ -298,14 +337,24 @@ class Suite(_Frozen):
         return self._document.file if self._document else None
 
     @property
+    def included(self) -> tuple[Path, ...]:
+        """The files it inherits from, the nearest first."""
+        return self._document.included if self._document else ()
+
+    @property
     def source(self) -> str:
         """The path or the name it was asked for by; its own name where it came from no file."""
         return self._source or self.name
 
     @property
+    def implied(self) -> bool:
+        """Whether nobody wrote it: it was made for a file of predictions without a suite."""
+        return self._implied
+
+    @property
     def digest(self) -> str:
         """SHA-256 (hex) over the content; comments, order and defaults written out don't matter."""
-        return hashlib.sha256(_canonical(self.model_dump())).hexdigest()
+        return content_digest(self.model_dump())
 
     def line(self, path: KeyPath) -> int | None:
         """Return the line of an entry, such as ``("checks", "attack", "recipes", 0)``.
@@ -315,8 +364,10 @@ class Suite(_Frozen):
         return self._document.line(path) if self._document else None
 
     def error(self, path: KeyPath, message: str, hint: str | None = None) -> SuiteError:
-        """Return an error about an entry that names the file and the entry's line."""
-        return SuiteError(message, file=self.file, line=self.line(path), hint=hint)
+        """Return an error about an entry that names the entry's file and line."""
+        if self._document is None:
+            return SuiteError(message, hint=hint)
+        return self._document.error(path, message, hint)
 
     def parse_params(self, check: str, model: type[_Model]) -> _Model:
         """Validate the parameters of a check.
@@ -330,7 +381,9 @@ class Suite(_Frozen):
             return model.model_validate(dict(self.checks[check].params))
         except ValidationError as error:
             base: KeyPath = ("checks", check)
-            problem = first_problem(error, model, lambda path: self.line((*base, *path)))
+            problem = first_problem(
+                error, model, lambda path: self.line((*base, *path)), CheckConfig.RESERVED
+            )
             message = f"check '{check}': {problem.message}"
             raise self.error((*base, *problem.path), message, problem.hint) from None
 
@@ -341,21 +394,28 @@ class Suite(_Frozen):
         text: str | None = None,
         label: str | None = None,
         split: str | None = None,
+        prediction: str | None = None,
+        score: str | None = None,
+        groups: Sequence[str] | None = None,
+        id: str | None = None,  # noqa: A002  (the key in a suite)
     ) -> Suite:
         """Return the suite with other data, as the command line's flags ask for.
 
         A new ``path`` keeps the columns; the name, split and revision of the old data set go.
+        A new ``score`` takes the place of ``scores`` too.
 
         Raises
         ------
         UsageError
             If the columns do not make sense together.
         """
-        changes: dict[str, Any] = {
-            key: value
-            for key, value in {"path": path, "text": text, "label": label, "split": split}.items()
-            if value is not None
-        }
+        asked = {"path": path, "text": text, "label": label, "split": split, "id": id}
+        asked |= {"prediction": prediction, "score": score}
+        changes: dict[str, Any] = {key: one for key, one in asked.items() if one is not None}
+        if groups is not None:
+            changes["groups"] = tuple(groups)
+        if score is not None:
+            changes["scores"] = {}
         if path is not None:
             changes = {"name": None, "revision": None, "split": None, **changes}
         try:
@@ -364,6 +424,14 @@ class Suite(_Frozen):
             problem = first_problem(error, DataConfig)
             raise UsageError(f"the data asked for: {problem.message}", hint=problem.hint) from None
         return self.model_copy(update={"data": data})
+
+
+def content_digest(content: Mapping[str, Any]) -> str:
+    """Return the digest of a suite from its content as a record holds it.
+
+    A record's content stays what it was when a later schema knows more keys.
+    """
+    return hashlib.sha256(_canonical(content)).hexdigest()
 
 
 def _canonical(content: Any) -> bytes:

@@ -10,14 +10,13 @@ import pytest
 import sklearn.metrics as sk
 
 from auditkit.errors import CheckError
-from auditkit.evaluators.base import NoParams
 from auditkit.evaluators.performance import Performance
 from auditkit.metrics import Cells, Custom, Mean, Metric, Ratio
 from auditkit.metrics.measure import Settings, measure, measure_one
 from auditkit.record import Measurement
 
 LABELS = ("bad", "fair", "good")
-METRICS = Performance(NoParams()).metrics()
+METRICS = Performance(Performance.Params()).metrics()
 AVERAGES = [
     (name, average)
     for name in ("precision", "recall", "f1")
@@ -329,7 +328,7 @@ def test_a_plugins_function_is_measured_with_a_row_bootstrap(single):
     measured = _measured(single, [metric], groups=("region",))
     frame = single.to_pandas()
     assert measured["spread",].value == pytest.approx(spread(frame))
-    assert measured["spread",].method == "row bootstrap"
+    assert measured["spread",].method == "row bootstrap, 200 draws"
     values = [spread(part) for region, part in frame.groupby("group:region") if region != "tiny"]
     gap = measured["spread.gap", ("group", "region")]
     assert gap.value == pytest.approx(max(values) - min(values))

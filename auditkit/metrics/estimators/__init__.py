@@ -7,14 +7,44 @@ from collections.abc import Sequence
 import numpy as np
 
 from auditkit.metrics.columns import Columns
-from auditkit.metrics.declare import Area, Cells, Mean, Metric, Ratio
+from auditkit.metrics.declare import (
+    Area,
+    Brier,
+    CalibrationError,
+    Cells,
+    Constant,
+    Mean,
+    Metric,
+    Quantile,
+    Ratio,
+    SelectiveRisk,
+)
+from auditkit.metrics.estimators.absent import NO_SCORES, absent_estimators, without_scores
 from auditkit.metrics.estimators.areas import area_estimators, score_classes
 from auditkit.metrics.estimators.base import Draw, Estimate, Estimator
+from auditkit.metrics.estimators.calibration import (
+    brier_estimator,
+    calibration_estimators,
+    reliability_classes,
+    selective_estimator,
+    top_confidence,
+)
 from auditkit.metrics.estimators.counts import boolean_codes, cell_estimators, proportion
 from auditkit.metrics.estimators.custom import CustomEstimator
 from auditkit.metrics.estimators.moments import MomentEstimator
+from auditkit.metrics.estimators.quantiles import ConstantEstimator, QuantileEstimator
 
-__all__ = ["Draw", "Estimate", "Estimator", "estimators", "score_classes"]
+__all__ = [
+    "NO_SCORES",
+    "Draw",
+    "Estimate",
+    "Estimator",
+    "estimators",
+    "reliability_classes",
+    "score_classes",
+    "top_confidence",
+    "without_scores",
+]
 
 
 def estimators(
@@ -30,15 +60,27 @@ def estimators(
         If the evidence lacks a column, or a function is not known.
     """
     statistic = metric.statistic
+    if without_scores(columns, statistic):
+        return absent_estimators(statistic, labels)
     if isinstance(statistic, Mean):
         return [({}, _mean(columns, statistic))]
     if isinstance(statistic, Ratio):
         return [({}, _ratio(columns, statistic))]
+    if isinstance(statistic, Quantile):
+        return [({}, QuantileEstimator(columns, statistic))]
+    if isinstance(statistic, Constant):
+        return [({}, ConstantEstimator(columns, statistic))]
     if isinstance(statistic, Cells):
         return cell_estimators(columns, statistic, labels)
     if isinstance(statistic, Area):
         return area_estimators(columns, statistic, labels, positive)
-    return [({}, CustomEstimator(columns, statistic))]
+    if isinstance(statistic, CalibrationError):
+        return calibration_estimators(columns, statistic, labels)
+    if isinstance(statistic, Brier):
+        return [({}, brier_estimator(columns, statistic, labels))]
+    if isinstance(statistic, SelectiveRisk):
+        return [({}, selective_estimator(columns, statistic))]
+    return [({}, CustomEstimator(columns, statistic, labels, positive))]
 
 
 def _mean(columns: Columns, statistic: Mean) -> Estimator:

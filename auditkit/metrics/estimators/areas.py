@@ -19,7 +19,7 @@ from auditkit.statistics import Interval
 __all__ = ["area_estimators", "score_classes"]
 
 _Class: TypeAlias = tuple[str, Array, npt.NDArray[np.bool_]]
-"""A class's name, the score of each row for it, and whether it holds."""
+"""A class's name, the rank of each row's score for it, and whether it holds."""
 
 
 def area_estimators(
@@ -32,13 +32,17 @@ def area_estimators(
     CheckError
         If the evidence lacks a column.
     """
-    classes = score_classes(columns, statistic.score, statistic.label, labels)
-    every = [(name, *one) for name, one in classes.items()]
+    scores = _score_columns(columns, statistic.score, statistic.label, labels)
+    names = list(scores)
+    if len(names) == 2 and not statistic.per_label and not columns.codes(statistic.label).is_list:
+        names = [positive if positive in scores else names[-1]]
+    # Ranks: an area depends on the order alone, and each slice need not be sorted again.
+    every = [
+        (name, columns.ranks(scores[name]), _holds(columns, statistic.score, statistic.label, name))
+        for name in names
+    ]
     if statistic.per_label:
         return [({"label": one[0]}, _AreaEstimator([one], statistic.curve)) for one in every]
-    if len(every) == 2 and not columns.codes(statistic.label).is_list:
-        chosen = positive if positive in classes else every[-1][0]
-        every = [(chosen, *classes[chosen])]
     return [({}, _AreaEstimator(every, statistic.curve))]
 
 
@@ -46,19 +50,29 @@ def score_classes(
     columns: Columns, score: str, label: str, labels: Sequence[str]
 ) -> dict[str, tuple[Array, npt.NDArray[np.bool_]]]:
     """Return scores and whether the label holds, for each class that has scores."""
+    return {
+        name: (columns.numbers(column), _holds(columns, score, label, name))
+        for name, column in _score_columns(columns, score, label, labels).items()
+    }
+
+
+def _score_columns(
+    columns: Columns, score: str, label: str, labels: Sequence[str]
+) -> dict[str, str]:
+    """Return the column of scores of each class."""
     family = columns.family(score)
     if not family:
-        held = columns.numbers(label)
-        return {label: (columns.numbers(score), held > 0)}
-    order = [name for name in labels if name in family] or sorted(family)
-    codes = columns.codes(label)
+        return {label: score}
     return {
-        name: (
-            columns.numbers(family[name]),
-            np.append(codes.holds(name), False)[codes.codes],
-        )
-        for name in order
+        name: family[name] for name in [one for one in labels if one in family] or sorted(family)
     }
+
+
+def _holds(columns: Columns, score: str, label: str, name: str) -> npt.NDArray[np.bool_]:
+    if not columns.family(score):
+        return columns.numbers(label) > 0
+    codes = columns.codes(label)
+    return np.append(codes.holds(name), False)[codes.codes]
 
 
 class _AreaEstimator(InfluenceEstimator):

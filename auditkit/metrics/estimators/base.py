@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ __all__ = [
     "ROW_DRAWS",
     "Array",
     "Bounds",
+    "ComparedByAnother",
     "Draw",
     "Estimate",
     "Estimator",
@@ -65,6 +66,21 @@ class Estimator(Protocol):
         self, grouping: Grouping, draws: int, rng: np.random.Generator
     ) -> GroupReplicates:
         """Joint replicates of the value in every group of ``grouping``."""
+        ...
+
+
+@runtime_checkable
+class ComparedByAnother(Protocol):
+    """An estimator whose bias hangs on n: groups of unequal size are compared by another one."""
+
+    @property
+    def for_groups(self) -> Estimator:
+        """What groups are compared by."""
+        ...
+
+    @property
+    def why(self) -> str:
+        """What a reader of the comparison must know."""
         ...
 
 

@@ -127,11 +127,7 @@ def _label_cells(
     occurring = sorted({*true.members, *predicted.members})
     known = tuple(labels) if set(occurring) <= set(labels) else tuple(occurring)
     width = max(1, len(predicted.values))
-    both = (true.codes >= 0) & (predicted.codes >= 0)
-    pairs = np.where(both, true.codes.astype(np.int64) * width + predicted.codes, -1)
-    found, codes = np.unique(pairs, return_inverse=True)
-    shift = int(found.size > 0 and found[0] == -1)
-    found = found[shift:]
+    codes, found = columns.pairs(*names)
     holds = np.array([true.holds(label) for label in known], dtype=bool).reshape(len(known), -1)
     given = np.array([predicted.holds(label) for label in known], dtype=bool).reshape(
         len(known), -1
@@ -153,7 +149,7 @@ def _label_cells(
             exclusive=exclusive,
         )
 
-    return (codes - shift).astype(np.int32), one_vs_rest, known, len(is_true)
+    return codes, one_vs_rest, known, len(is_true)
 
 
 def _thinkable(labels: int, *, exclusive: bool) -> tuple[Array, Array]:

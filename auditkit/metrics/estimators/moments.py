@@ -55,9 +55,12 @@ class InfluenceEstimator:
 class MomentEstimator(InfluenceEstimator):
     """A mean, or a ratio of two sums."""
 
-    def __init__(self, top: Array, bottom: Array | None) -> None:
+    def __init__(
+        self, top: Array, bottom: Array | None, bounds: Bounds = (-np.inf, np.inf)
+    ) -> None:
         self._top = top
         self._bottom = bottom
+        self.bounds = bounds
 
     def _known(self, rows: Index) -> Index:
         known = ~np.isnan(self._top[rows])
@@ -68,6 +71,8 @@ class MomentEstimator(InfluenceEstimator):
     def value(self, rows: Index) -> Estimate:
         known = self._known(rows)
         missing = len(rows) - len(known)
+        if self._bottom is not None:
+            missing -= int((np.isnan(self._top[rows]) & np.isnan(self._bottom[rows])).sum())
         note = f"{missing} of {len(rows)} rows have no value" if missing else None
         if not len(known):
             return Estimate(float("nan"), 0, note or "no examples")
@@ -81,9 +86,16 @@ class MomentEstimator(InfluenceEstimator):
     def interval(self, rows: Index, estimate: Estimate, draw: Draw) -> Interval | None:
         known = self._known(rows)
         if self._bottom is None:
-            return statistics.mean_interval(self._top[known], draw.confidence, draw.draws, draw.rng)
+            return statistics.mean_interval(
+                self._top[known], draw.confidence, draw.draws, draw.rng, self.bounds
+            )
         return statistics.ratio_interval(
-            self._top[known], self._bottom[known], draw.confidence, draw.draws, draw.rng
+            self._top[known],
+            self._bottom[known],
+            draw.confidence,
+            draw.draws,
+            draw.rng,
+            bounds=self.bounds,
         )
 
     def influence(self, rows: Index) -> tuple[Index, Array]:
@@ -104,4 +116,6 @@ class MomentEstimator(InfluenceEstimator):
         values = self._top[known]
         if self._bottom is not None or len(known) == 0 or np.ptp(values) > 0:
             return 0.0
-        return np.inf
+        if not np.isfinite(self.bounds).all():
+            return np.inf
+        return statistics.constant_variance(float(values[0]), len(known), self.bounds)

@@ -1,0 +1,160 @@
+"""What a parent and its worker process say to each other, and the pipes it goes through."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import struct
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
+
+from auditkit.errors import CheckError
+from auditkit.execution.base import Finished, Shard
+from auditkit.models.base import ModelInfo
+
+__all__ = [
+    "Answer",
+    "Ask",
+    "Channel",
+    "Message",
+    "PortableError",
+    "Ready",
+    "Setup",
+    "hold_standard_streams",
+]
+
+_LENGTH = struct.Struct("!Q")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """First to a worker: what it is to do, with the collector's class as a reference."""
+
+    module: str
+    """The module that defines the class."""
+    file: Path | None
+    """The file it is loaded from by path; None for one that is imported by name."""
+    collector: bytes
+    """The pickled class and settings, to be unpickled once the module is there."""
+    digest: str
+    labels: tuple[str, ...]
+    info: ModelInfo
+    positive: str | None
+    check: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Back from a worker: the collector is loaded, or why it is not."""
+
+    error: CheckError | None
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Back from a worker: a question to the engine."""
+
+    question: str
+    """The engine's method or property."""
+    arguments: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class PortableError:
+    """An error on its way to another process, where its class may be unknown."""
+
+    pickled: bytes | None
+    text: str
+
+    @classmethod
+    def of(cls, error: BaseException) -> PortableError:
+        """Pack ``error``; one that pickles badly goes as text."""
+        pickled: bytes | None
+        try:
+            pickled = pickle.dumps(error)
+            if type(pickle.loads(pickled)) is not type(error):  # noqa: S301  (just made here)
+                pickled = None
+        except Exception:
+            pickled = None
+        return cls(pickled, f"{type(error).__name__}: {error}")
+
+    def error(self) -> BaseException:
+        """Unpack it: of the same class where that can be imported, else a RuntimeError."""
+        try:
+            if self.pickled is not None:
+                found = pickle.loads(self.pickled)  # noqa: S301  (comes from the parent)
+                if isinstance(found, BaseException):
+                    return found
+        except Exception:
+            return RuntimeError(self.text)
+        return RuntimeError(self.text)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """To a worker: what the engine said."""
+
+    value: Any = None
+    error: PortableError | None = None
+
+
+Message: TypeAlias = Setup | Ready | Shard | Ask | Answer | Finished
+
+
+class Channel:
+    """Whole messages over two pipes, or whatever else has a file at each end.
+
+    Both ends run the same code under the same user, so that messages are pickled.
+    """
+
+    def __init__(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._sending = threading.Lock()
+
+    def send(self, message: Message) -> None:
+        """Send a message.
+
+        Raises
+        ------
+        OSError
+            If the other side is gone.
+        """
+        content = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+        with self._sending:
+            self._outgoing.write(_LENGTH.pack(len(content)))
+            self._outgoing.write(content)
+            self._outgoing.flush()
+
+    def receive(self) -> Message:
+        """Wait for a message.
+
+        Raises
+        ------
+        EOFError
+            If the other side is gone, in the middle of a message or between two.
+        """
+        (length,) = _LENGTH.unpack(self._read(_LENGTH.size))
+        message: Message = pickle.loads(self._read(length))  # noqa: S301  (from our own process)
+        return message
+
+    def _read(self, count: int) -> bytes:
+        content = self._incoming.read(count)
+        if len(content) < count:
+            raise EOFError
+        return content
+
+
+def hold_standard_streams() -> None:
+    """Open what is closed of stdin, stdout and stderr, onto nothing.
+
+    Else a pipe opened next would get the number, and whoever writes to stdout writes into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one

@@ -1,0 +1,91 @@
+"""The engine as a worker process sees it: every question goes to the parent's."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from auditkit.execution.channel import Answer, Ask, Channel, Message
+from auditkit.inference.base import EngineStats, Speed
+from auditkit.models.base import FloatArray, Input, ModelInfo
+
+__all__ = ["RemoteEngine"]
+
+
+class RemoteEngine:
+    """Ask the parent's engine; implements :class:`~auditkit.inference.base.Engine`.
+
+    What the workers ask is batched together there. Errors of the engine are raised here, with
+    the same class. Several threads may ask; they are served one after the other.
+
+    Parameters
+    ----------
+    channel
+        Takes the questions.
+    inbox
+        Brings the answers; None says that the parent is gone.
+    info
+        What the parent's engine says of its model.
+    """
+
+    def __init__(
+        self, channel: Channel, inbox: SimpleQueue[Message | None], info: ModelInfo
+    ) -> None:
+        self._channel = channel
+        self._inbox = inbox
+        self._info = info
+        self._asking = threading.Lock()
+
+    @property
+    def info(self) -> ModelInfo:
+        """Facts of the model."""
+        return self._info
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the outputs in the order of the logits."""
+        return self._info.labels
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether several labels may hold at once."""
+        return self._info.multi_label
+
+    @property
+    def stats(self) -> EngineStats:
+        """Counts since the start (a copy), over all workers."""
+        stats: EngineStats = self._ask("stats")
+        return stats
+
+    def predict(self, inputs: Sequence[Input]) -> FloatArray:
+        """Return logits ``[len(inputs), labels]``, float32, in the order asked."""
+        logits: FloatArray = self._ask("predict", inputs)
+        return logits
+
+    def truncated(self, inputs: Sequence[Input]) -> npt.NDArray[np.bool_]:
+        """Return which of ``inputs``, all asked before, were cut: ``[len(inputs)]``."""
+        cut: npt.NDArray[np.bool_] = self._ask("truncated", inputs)
+        return cut
+
+    def measure_speed(self, inputs: Sequence[Input], rounds: int) -> Speed:
+        """Refuse: time spent between processes is not the model's."""
+        raise NotImplementedError("speed is measured in the process that holds the model")
+
+    def _ask(self, question: str, *arguments: Any) -> Any:
+        with self._asking:
+            try:
+                self._channel.send(Ask(question, arguments))
+                answer = self._inbox.get()
+            except OSError:
+                answer = None
+        if not isinstance(answer, Answer):
+            os._exit(1)  # the parent is gone: nobody waits for these rows any more
+        if answer.error is not None:
+            raise answer.error.error()
+        return answer.value

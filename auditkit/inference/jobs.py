@@ -1,0 +1,50 @@
+"""What passes through the engine: callers that wait, and what they wait for."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+
+from auditkit.inference.base import Speed
+from auditkit.inference.packing import Bucket
+from auditkit.models.base import Encoded, FloatArray, Input
+
+__all__ = ["Call", "Job", "Timing"]
+
+
+class Call:
+    """One caller's wait: over when all its answers are there, or one of them failed."""
+
+    __slots__ = ("done", "error", "left")
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.left = 0
+        self.error: BaseException | None = None
+
+
+class Job:
+    """One distinct input on its way through the engine."""
+
+    __slots__ = ("answer", "bucket", "calls", "encoded", "fingerprint", "input", "since")
+
+    encoded: Encoded  # this and the next are set once it is tokenized
+    bucket: Bucket
+
+    def __init__(self, text: Input, fingerprint: bytes) -> None:
+        self.input = text
+        self.fingerprint = fingerprint
+        self.calls: list[Call] = []
+        self.answer: FloatArray | None = None
+        self.since = 0  # batches run before it was queued for the device
+
+
+class Timing:
+    """One caller's wait until speed was measured."""
+
+    __slots__ = ("inputs", "outcome", "rounds")
+
+    def __init__(self, inputs: list[Input], rounds: int) -> None:
+        self.inputs = inputs
+        self.rounds = rounds
+        self.outcome: Future[Speed] = Future()
