@@ -7,7 +7,7 @@ BIN = $(VENV)/bin
 CORES := $(shell nproc 2>/dev/null || echo 2)
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile
 
-.PHONY: demo test test-data test-next test-min test-wheel check format clean
+.PHONY: demo test test-data test-next test-min test-wheel check docs format clean
 
 demo: $(VENV)/.core
 	$(BIN)/auditkit demo
@@ -47,6 +47,10 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The page of commands, from what --help says.
+docs: $(VENV)/.dev
+	$(BIN)/python docs/generate.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -472,13 +472,17 @@ def parse_content(raw: bytes, path: Path) -> dict[str, Any]:
     try:
         content = json.loads(raw.decode())
     except UnicodeDecodeError:
-        raise RecordError("is damaged: it is not UTF-8", file=path, hint=again) from None
+        raise RecordError("cannot be read: it is not UTF-8", file=path, hint=again) from None
     except json.JSONDecodeError as error:
         raise RecordError(
             f"is damaged: {error.msg}", file=path, line=error.lineno, hint=again
         ) from None
     if not isinstance(content, dict):
-        raise RecordError("is no record: it holds no mapping", file=path, hint=again)
+        raise RecordError(
+            "is no record: it has no schema",
+            file=path,
+            hint="Name a folder that `auditkit run` wrote",
+        )
     return content
 
 

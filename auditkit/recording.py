@@ -55,9 +55,7 @@ def make_record(
         checks=checks,
         verdicts=[],
         engine=_engine_record(audit),
-        environment=environment(
-            seed=audit.options.seed, draws=DRAWS, threads=_threads(audit)
-        ),
+        environment=environment(seed=audit.options.seed, draws=DRAWS, threads=_threads(audit)),
     )
     verdicts = judge_run(record, audit.folder, audit.suite.requirements, allow_plugins=True)
     return sealed(record.model_copy(update={"verdicts": verdicts}))

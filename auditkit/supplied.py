@@ -24,6 +24,8 @@ __all__ = ["load_supplied", "take_supplied"]
 _NAME = "predictions"
 """Of the suite that is made where there is none."""
 
+_NAME_THEM = "Name them with --label, --prediction, --score and --group, or in a suite"
+
 _ABOUT_A_MODEL = ("device", "dtype", "allow_pickle", "trust_remote_code")
 
 
@@ -72,7 +74,9 @@ def load_supplied(
         progress.say(f"Reading predictions {path}")
         file = ColumnFile(path)
         suite, said = _implied(file, predictions)
-        notes += [said] if said else []
+        if said:
+            notes.append(said)
+            progress.say(f"{said}. {_NAME_THEM}")
     else:
         suite = suite.replace_data(
             label=predictions.label,
@@ -98,9 +102,9 @@ def load_supplied(
         limit=options.limit,
         seed=options.seed,
     )
-    table = dataclasses.replace(table, notes=(*notes, *table.notes))
     for note in table.notes:
         progress.say(note)
+    table = dataclasses.replace(table, notes=(*notes, *table.notes))
     return suite, checks, table
 
 

@@ -97,10 +97,7 @@ def guess_columns(
     if groups is None:
         guessed.append(f"groups {_listing(grouped)}" if grouped else "no groups")
     columns = _without_none(found) | {"scores": family, "groups": tuple(grouped)}
-    said = (
-        f"Columns guessed by their names: {', '.join(guessed)}{guesser.reservation()}. Name them "
-        "with --label, --prediction, --score and --group, or in a suite"
-    )
+    said = f"Columns guessed by their names: {', '.join(guessed)}{guesser.reservation()}"
     return Guess(columns, guesser.lists, said if guessed else None)
 
 

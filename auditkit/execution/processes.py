@@ -59,7 +59,7 @@ _GRACE = 2.0
 
 
 class ProcessExecutor:
-    """Collects shards in up to ``workers`` processes."""
+    """Collects shards in up to ``workers`` processes; needs a POSIX system."""
 
     def __init__(self, workers: int) -> None:
         self._workers = workers

@@ -77,7 +77,7 @@ def build_page(record: Record) -> Page:
     ids = Ids()
     model, suite = shorten(record.model.source, 160), shorten(record.suite.name, 80)
     if record.suite.implied:
-        suite = "none, for a file of predictions"
+        suite = "none; predictions from a file"
     data = {one.id: one for one in record.data}
     # The anchors of the page itself come first, so that no name in the data can take them.
     for name in ("content", "verdict", "contents", "sign-off"):
