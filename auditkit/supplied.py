@@ -84,9 +84,8 @@ def load_supplied(
             score=predictions.score,
             groups=predictions.groups,
             id=predictions.id,
+            positive=predictions.positive,
         )
-        if predictions.positive is not None:
-            suite = suite.model_copy(update={"positive": predictions.positive})
     checks = [
         _without_model(check, suite)
         for check in prepare_checks(suite, options.only, offline=options.offline)

@@ -165,6 +165,25 @@ def test_a_partial_run_says_so(make_suite, checkpoint, tmp_path, capsys):
     assert "Partial, not for release" in capsys.readouterr().out
 
 
+def test_columns_can_be_named_without_a_suite_of_ones_own(
+    make_suite, checkpoint, messages, tmp_path, capsys
+):
+    bare = make_suite((", id: id, groups: [gender, region]", ""), ("positive: good\n", ""))
+    flags = ["--data", str(messages), "--group", "gender", "--id", "id", "--positive", "bad"]
+    folder = tmp_path / "run"
+    common = ["run", str(bare), "--model", str(checkpoint), "--output", str(folder)]
+    assert _run([*common, *flags, "--workers", "0"]) == 0
+    record = json.loads((folder / "record.json").read_text())
+    assert list(record["data"][0]["groups"]) == ["gender"]
+    assert record["suite"]["positive"] == "bad"
+    part = next((folder / "evidence").glob("*/*.parquet"))
+    assert pq.read_table(part).column("example_id")[0].as_py() == "m00000"
+    # The card says how to make the same audit again, with these flags.
+    card = (folder / "card.html").read_text(encoding="utf-8")
+    assert "--id id" in card
+    assert "--group gender --positive bad" in card
+
+
 def test_interrupted_is_130(monkeypatch, capsys):
     import auditkit.plugins
 

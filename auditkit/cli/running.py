@@ -40,6 +40,7 @@ def run(
         str | None, typer.Option(help="Data instead of the suite's: a file or a hub id.")
     ] = None,
     text: Annotated[str | None, typer.Option(help="Column of the texts.")] = None,
+    pair: Annotated[str | None, typer.Option(help="Column of the second texts of pairs.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of the labels.")] = None,
     split: Annotated[str | None, typer.Option(help="Split of the data.")] = None,
     prediction: Annotated[
@@ -51,10 +52,13 @@ def run(
     ] = None,
     group: Annotated[
         list[str] | None,
-        typer.Option(help="Column of groups, with --predictions; may be repeated."),
+        typer.Option(help="Column of groups; may be repeated."),
+    ] = None,
+    identifier: Annotated[
+        str | None, typer.Option("--id", help="Column of unique example ids.")
     ] = None,
     positive: Annotated[
-        str | None, typer.Option(help="The positive label, with --predictions.")
+        str | None, typer.Option(help="The label that rates and areas are about.")
     ] = None,
     output: Annotated[
         Path | None,
@@ -109,13 +113,8 @@ def run(
     """
     from auditkit.suite import load_suite
 
-    about_data = {"data": data, "text": text, "split": split}
-    about_file = {
-        "prediction": prediction,
-        "score": score,
-        "group": group or None,
-        "positive": positive,
-    }
+    about_data = {"data": data, "text": text, "pair": pair, "split": split}
+    about_file = {"prediction": prediction, "score": score}
     refused = about_data if predictions is not None else about_file
     for flag, value in refused.items():
         if value is not None:
@@ -123,7 +122,16 @@ def run(
             raise UsageError(f"--{flag} goes with {other} only", hint="Leave it out")
     chosen = None if suite is None else load_suite(suite)
     if chosen is not None and predictions is None:
-        chosen = chosen.replace_data(path=data, text=text, label=label, split=split)
+        chosen = chosen.replace_data(
+            path=data,
+            text=text,
+            pair=pair,
+            label=label,
+            split=split,
+            groups=group or None,
+            id=identifier,
+            positive=positive,
+        )
 
     from auditkit.audit import Options, PredictionsFile, plan_audit, run_audit
     from auditkit.requirements import outcome
@@ -149,6 +157,7 @@ def run(
         prediction=prediction,
         score=score,
         groups=tuple(group) if group else None,
+        id=identifier,
         positive=positive,
     )
     if dry_run:

@@ -22,9 +22,11 @@ def seeded_generators(name: bytes) -> Iterator[None]:
     They are those of ``random``, ``numpy.random``, torch on the CPU, and numba, whose compiled
     functions draw from generators of their own that neither of the first two reaches. torch and
     numba are seeded if they were imported; nothing is imported for it. numba's state cannot be
-    read, so it is not given back. A library that seeds a generator by itself, as shap's
-    ``Permutation`` does when it is given no ``seed``, undoes this. All but numba's belong to the whole process, so only one thread
+    read, so it is not given back. All but numba's belong to the whole process, so only one thread
     at a time may be inside.
+
+    A library that seeds a generator by itself undoes this: shap's ``Permutation``, given no
+    ``seed``, seeds numpy's from the operating system. Give such a one a seed.
 
     Parameters
     ----------

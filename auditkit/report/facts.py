@@ -315,16 +315,9 @@ def repeat_command(record: Record) -> str:
     if model.revision and "@" not in source:
         source = f"{source}@{model.revision}"
     parts = ["auditkit", "run", record.suite.source, "--model", source]
-    config = record.suite.content.get("data")
-    if isinstance(config, Mapping):
-        for flag, key in (
-            ("--data", "path"),
-            ("--text", "text"),
-            ("--label", "label"),
-            ("--split", "split"),
-        ):
-            if config.get(key) is not None:
-                parts += [flag, str(config[key])]
+    parts += _column_flags(
+        record, data="path", text="text", pair="pair", label="label", id="id", split="split"
+    )
     parts += last
     if model.dtype not in (None, "float32"):
         parts += ["--dtype", str(model.dtype)]
@@ -336,12 +329,17 @@ def _predictions_flags(record: Record) -> Iterator[str]:
     if not record.suite.implied:
         yield record.suite.source
     yield from ("--predictions", record.model.source)
+    yield from _column_flags(record, label="label", prediction="prediction", score="score", id="id")
+
+
+def _column_flags(record: Record, **keys: str) -> Iterator[str]:
+    """Yield a flag for each of these keys of ``data`` that is set, for groups, and the positive."""
     content = record.suite.content
     config = content.get("data")
     config = config if isinstance(config, Mapping) else {}
-    for key in ("label", "prediction", "score"):
+    for flag, key in keys.items():
         if config.get(key) is not None:
-            yield from (f"--{key}", str(config[key]))
+            yield from (f"--{flag}", str(config[key]))
     for column in config.get("groups") or ():
         yield from ("--group", str(column))
     if content.get("positive") is not None:

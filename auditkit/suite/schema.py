@@ -392,25 +392,27 @@ class Suite(_Frozen):
         *,
         path: str | None = None,
         text: str | None = None,
+        pair: str | None = None,
         label: str | None = None,
         split: str | None = None,
         prediction: str | None = None,
         score: str | None = None,
         groups: Sequence[str] | None = None,
         id: str | None = None,  # noqa: A002  (the key in a suite)
+        positive: str | None = None,
     ) -> Suite:
         """Return the suite with other data, as the command line's flags ask for.
 
         A new ``path`` keeps the columns; the name, split and revision of the old data set go.
-        A new ``score`` takes the place of ``scores`` too.
+        A new ``score`` takes the place of ``scores`` too. ``positive`` is the suite's own key.
 
         Raises
         ------
         UsageError
             If the columns do not make sense together.
         """
-        asked = {"path": path, "text": text, "label": label, "split": split, "id": id}
-        asked |= {"prediction": prediction, "score": score}
+        asked = {"path": path, "text": text, "pair": pair, "label": label, "split": split}
+        asked |= {"id": id, "prediction": prediction, "score": score}
         changes: dict[str, Any] = {key: one for key, one in asked.items() if one is not None}
         if groups is not None:
             changes["groups"] = tuple(groups)
@@ -423,7 +425,10 @@ class Suite(_Frozen):
         except ValidationError as error:
             problem = first_problem(error, DataConfig)
             raise UsageError(f"the data asked for: {problem.message}", hint=problem.hint) from None
-        return self.model_copy(update={"data": data})
+        update: dict[str, Any] = {"data": data}
+        if positive is not None:
+            update["positive"] = positive
+        return self.model_copy(update=update)
 
 
 def content_digest(content: Mapping[str, Any]) -> str:
