@@ -129,11 +129,11 @@ def _implied(file: ColumnFile, predictions: PredictionsFile) -> tuple[Suite, str
             "name": _NAME,
             "task": "text-classification",
             "multi_label": guess.multi_label,
-            "data": guess.columns,
+            "data": {},
             "positive": predictions.positive,
             "checks": {name: {"name": name, "evaluator": name} for name in checks},
         }
-    )
+    ).replace_data(**guess.columns)
     suite._implied = True
     return suite, guess.said
 

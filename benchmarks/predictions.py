@@ -111,8 +111,8 @@ def _run(file: Path, rows: int, folder: Path, checks: list[str]) -> dict[str, An
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000])
-    parser.add_argument("--kinds", nargs="+", default=["parquet", "csv"])
-    parser.add_argument("--checks", nargs="*", default=["performance"], help="none: all of them")
+    parser.add_argument("--kinds", nargs="+", default=["csv"], help="csv, parquet")
+    parser.add_argument("--checks", nargs="*", default=[], help="those to run; all by default")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=None, help="for files of a gigabyte or so")
     parser.add_argument("--output", type=Path, default=None, help="where to write the JSON")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -34,7 +35,7 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|nan|inf", re.IGNORE
 class Guess:
     """What the columns are taken for."""
 
-    columns: Mapping[str, object]
+    columns: Mapping[str, Any]
     """Fields of :class:`auditkit.suite.DataConfig`."""
     multi_label: bool
     """Whether the labels are lists."""
@@ -101,12 +102,12 @@ def guess_columns(
     return Guess(columns, guesser.lists, said if guessed else None)
 
 
-def _without_none(found: Mapping[str, str | None]) -> dict[str, object]:
+def _without_none(found: Mapping[str, str | None]) -> dict[str, Any]:
     return {role: name for role, name in found.items() if name is not None}
 
 
-def _listing(names: object) -> str:
-    return ", ".join(f"'{name}'" for name in names)  # type: ignore[attr-defined]
+def _listing(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
 
 
 class _Guesser:

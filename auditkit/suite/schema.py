@@ -397,6 +397,7 @@ class Suite(_Frozen):
         split: str | None = None,
         prediction: str | None = None,
         score: str | None = None,
+        scores: Mapping[str, str] | None = None,
         groups: Sequence[str] | None = None,
         id: str | None = None,  # noqa: A002  (the key in a suite)
         positive: str | None = None,
@@ -418,6 +419,8 @@ class Suite(_Frozen):
             changes["groups"] = tuple(groups)
         if score is not None:
             changes["scores"] = {}
+        if scores:
+            changes |= {"score": None, "scores": dict(scores)}
         if path is not None:
             changes = {"name": None, "revision": None, "split": None, **changes}
         try:

@@ -32,6 +32,8 @@ class Settings(Params):
     """A folder for a file an example, which keeps it from being done again."""
     facts: str = ""
     """A folder in which each process leaves a file, named by its number, with facts of it."""
+    held: str = ""
+    """A named pipe that a forked child holds open for as long as it lives."""
     libraries: tuple[str, ...] = ()
     """Generators to draw from besides: torch, numba."""
 
@@ -111,8 +113,8 @@ def misbehave(how: str, context, params: Settings) -> None:
     if how == "hang":
         time.sleep(600)
     if how == "fork and die":  # the child has all that the parent had open
+        os.open(params.held, os.O_WRONLY)
         if os.fork() == 0:
-            leave_facts(Path(params.facts))
             time.sleep(600)
         os._exit(7)
     if how == "ask nonsense":

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import select
 import signal
 
 import numpy as np
@@ -125,13 +126,19 @@ def test_generators_are_given_back_as_they_were(run_check):
 
 
 def test_workers_that_die_once_change_nothing(run_check, facts, tmp_path, undisturbed):
-    once = tmp_path / "once"
+    once, pipe = tmp_path / "once", tmp_path / "pipe"
     once.mkdir()
+    os.mkfifo(pipe)
+    held = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     habits = {"e009": "segfault", "e025": "fork and die"}
-    evidence, _ = run_check(1, habits=habits, once=str(once), facts=str(facts))
+    evidence, _ = run_check(1, habits=habits, once=str(once), facts=str(facts), held=str(pipe))
     assert {file.name for file in once.iterdir()} == {"e009", "e025"}
     assert digests(evidence) == undisturbed[0]
     assert not any(map(alive, pids(facts)))
+    # The pipe ends when the child that the last one forked is gone too.
+    assert select.select([held], [], [], 60)[0]
+    assert os.read(held, 1) == b""
+    os.close(held)
 
 
 WRONG = {
