@@ -166,7 +166,16 @@ def prepare_rows(rows: pd.DataFrame | pa.Table, shard: pa.Table, check: str) -> 
         If the first column is not ``example_id``, rows are not sorted by it, an id is not of
         this shard, a column name is reserved, or a number is infinite.
     """
-    table = rows if isinstance(rows, pa.Table) else pa.Table.from_pandas(rows, preserve_index=False)
+    if not isinstance(rows, pa.Table):
+        import pandas as pd
+
+        if not isinstance(rows, pd.DataFrame):
+            raise CheckError(
+                f"'{check}' returned {type(rows).__name__} from collect()",
+                hint="Return a pandas data frame or a pyarrow table",
+            )
+        rows = pa.Table.from_pandas(rows, preserve_index=False)
+    table = rows
     names = table.column_names
     if not names or names[0] != "example_id":
         raise CheckError(

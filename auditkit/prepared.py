@@ -53,6 +53,8 @@ def prepared(
         )
     if options.limit is not None and options.limit < 1:
         raise UsageError("--limit must be at least 1")
+    if options.seed < 0:
+        raise UsageError("--seed must be at least 0")
     if suite is not None and not isinstance(suite, Suite):
         suite = load_suite(suite)
     if predictions is not None:
@@ -127,8 +129,9 @@ def _hold_paths(suite: Suite) -> None:
         if data.path is None:
             raise suite.error(
                 place,
-                f"'path' is missing in '{place[0]}', as in a suite for files of predictions",
-                "Add it, name the data with --data, or give --predictions FILE in place of --model",
+                "the suite names no data",
+                "Name them with --data FILE, add 'path' to 'data', or give --predictions FILE in "
+                "place of --model",
             )
 
 

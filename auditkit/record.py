@@ -430,10 +430,18 @@ def read_record(run: str | Path) -> Record:
     Raises
     ------
     RecordError
-        If there is none, it is damaged, or a newer auditkit wrote it.
+        If there is none, it is damaged or changed, or a newer auditkit wrote it.
     """
     path, raw = read_bytes(run)
-    return parse_record(parse_content(raw, path), path)
+    content = parse_content(raw, path)
+    record = parse_record(content, path)
+    if content.get("digest") != record_digest(content):
+        raise RecordError(
+            "was changed after it was written",
+            file=path,
+            hint="`auditkit verify` names what; run the audit again: finished evidence is reused",
+        )
+    return record
 
 
 def read_bytes(run: str | Path) -> tuple[Path, bytes]:
@@ -474,6 +482,10 @@ def parse_content(raw: bytes, path: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise RecordError("cannot be read: it is not UTF-8", file=path, hint=again) from None
     except json.JSONDecodeError as error:
+        if path.suffix != ".json":
+            raise RecordError(
+                "is no record of a run", file=path, hint="Name a folder that `auditkit run` wrote"
+            ) from None
         raise RecordError(
             f"is damaged: {error.msg}", file=path, line=error.lineno, hint=again
         ) from None

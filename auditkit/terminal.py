@@ -22,7 +22,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from auditkit.progress import Progress, SilentProgress
-from auditkit.record import Measurement, Record, Verdict
+from auditkit.record import EngineRecord, Measurement, Record, Verdict
 from auditkit.report.formats import ends, quantity
 from auditkit.report.words import term
 from auditkit.requirements import Outcome, outcome
@@ -155,7 +155,8 @@ def print_run(record: Record, folder: Path, *, quiet: bool = False) -> None:
     for check in record.checks:
         if check.status != "ok":
             console.print(
-                f"[{_COLOURS['error']}]{escape(check.name)}: {check.status}[/] "
+                f"[{_COLOURS['error']}]{escape(check.name)} "
+                f"{'is in error' if check.status == 'error' else 'was skipped'}:[/] "
                 f"{escape(check.error or '')}"
             )
             continue
@@ -177,8 +178,22 @@ def print_run(record: Record, folder: Path, *, quiet: bool = False) -> None:
         console.print()
     result = outcome(record.verdicts, record.checks)
     print_verdicts(record.verdicts, result, record.partial, quiet=quiet)
-    if not quiet:
-        console.print(f"Card: {escape(str(folder / 'card.html'))}")
+    if quiet:
+        return
+    if record.engine is not None:
+        console.print(_asked(record.engine), style="dim")
+    console.print(f"Card: {escape(str(folder / 'card.html'))}")
+
+
+def _asked(engine: EngineRecord) -> str:
+    """Return how many questions the model really answered."""
+    if not engine.queries:
+        return "The model was asked nothing: all evidence was there already"
+    return (
+        f"The model was asked {engine.queries:,} times: it ran {engine.unique:,} texts, "
+        f"{engine.disk_hits:,} answers were in the cache on disk, "
+        f"{engine.cache_hits:,} had been given before"
+    )
 
 
 def _shown(one: Measurement, value: float) -> str:

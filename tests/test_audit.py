@@ -259,6 +259,12 @@ def test_limit_and_only_make_a_run_partial(with_plugin, checkpoint, tmp_path):
     assert outcome(limited.record.verdicts, limited.record.checks).exit_code == 3
 
 
+def test_a_negative_seed_is_refused_before_anything_is_lost(make_suite, checkpoint, tmp_path):
+    with pytest.raises(UsageError, match="--seed must be at least 0"):
+        run_audit(make_suite(), str(checkpoint), Options(output=tmp_path / "run", seed=-1))
+    assert not (tmp_path / "run").exists()
+
+
 def test_limit_draws_the_same_examples_for_a_seed(make_suite, checkpoint, tmp_path):
     def ids(output: str, seed: int) -> set[str]:
         run = run_audit(

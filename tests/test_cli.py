@@ -110,6 +110,15 @@ def test_gate_refuses_evidence_that_was_changed(finished, tmp_path, capsys):
     assert "not what the record was made from" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["gate", "report"])
+def test_a_record_that_was_edited_is_neither_judged_nor_shown(command, finished, capsys):
+    path = finished / "record.json"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('"status": "pass"', '"status": "fail"'), encoding="utf-8")
+    assert _run([command, str(finished)]) == 2
+    assert "record.json: was changed after it was written" in capsys.readouterr().err
+
+
 def test_gate_says_which_evidence_is_missing(finished, tmp_path, capsys):
     next(finished.rglob("*.parquet")).unlink()
     requirements = _requirements(tmp_path, "accuracy, min: 0.1, confidence: 0.5")

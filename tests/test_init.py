@@ -201,7 +201,8 @@ def test_columns_can_be_named(write) -> None:
         (["m.csv", "--output", "no.yaml/x.yaml"], ["cannot be written"]),
         (["torn.csv"], ["torn.csv:3", "1 field"]),
         (["plain.csv"], ["no column looks like labels", "--label", "the columns are text, more"]),
-        (["numbers.csv"], ["no column looks like texts", "--text"]),
+        (["numbers.csv"], ["there is no column of texts", "--text"]),
+        (["preds.csv"], ["no column of texts", "`auditkit run --predictions preds.csv`"]),
         (["headless.csv"], ["names of the columns", "Add a first line"]),
     ],
 )
@@ -211,6 +212,8 @@ def test_what_cannot_be_drafted_is_said(arguments, parts, write, capsys) -> None
     Path("torn.csv").write_text("text,label\na b,c\nd\n")
     Path("plain.csv").write_text("text,more\nfirst,one\nsecond,two\n")
     Path("numbers.csv").write_text("a,b\n1,2\n3,4\n")
+    cases = "".join(f"c{n},{n % 2},{n % 2},0.{n},{'fm'[n % 2]}\n" for n in range(9))
+    Path("preds.csv").write_text(f"case_id,y_true,y_pred,risk,gender\n{cases}")
     rows = "".join(f"{SECRET} {number},good\n" for number in range(9))
     Path("headless.csv").write_text(rows)
     assert _run(["init", *arguments]) == 2

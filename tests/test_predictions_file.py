@@ -249,6 +249,73 @@ def test_a_column_that_holds_no_probability_is_not_guessed_to(score, write, audi
     assert "'score' not, since it is no probability" in run.record.data[0].notes[0]
 
 
+@pytest.mark.parametrize("cell", ["1.7", "", "high"])
+def test_a_bad_cell_does_not_hide_a_column_of_scores(cell, write, capsys):
+    """It is refused as with ``--score``; to go on without scores would be to hide it."""
+    file = write(f"y,pred,score\n0,0,0.1\n1,1,{cell}\n0,1,0.6\n")
+    assert _run(["run", "--predictions", str(file)]) == 2
+    said = capsys.readouterr().err
+    assert f"{file}:3: column 'score': the score is" in said
+    assert "leave the scores out" in said or "or leave them out" in said
+
+
+def test_a_prediction_that_is_never_a_label_is_named(write, audit):
+    frame = made().drop(columns="p").replace({"y_true": {0: "no", 1: "yes"}})
+    frame["y_pred"] = frame["y_pred"].map({0: "no", 1: "yes"})
+    frame.loc[[10, 20], "y_pred"] = "maybe"
+    frame.loc[30, "y_pred"] = "perhaps"
+    notes = audit(None, write(frame)).record.data[0].notes
+    said = [note for note in notes if "never a label" in note]
+    assert said == [
+        "'maybe' (2 rows, the first on line 12) is a prediction but never a label",
+        "'perhaps' (1 row, the first on line 32) is a prediction but never a label",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "flags", "message"),
+    [
+        ("score", [], "'maybe' is a prediction but never a label, and one column of scores"),
+        ("risk", ["--score", "risk"], "'maybe' is a prediction but never a label, and one column"),
+        ("score_no,score_yes", [], "'maybe' is a label without scores"),
+    ],
+)
+def test_a_stray_prediction_does_not_hide_scores(columns, flags, message, write, capsys):
+    cells = ",0.5" * len(columns.split(","))
+    file = write(f"y,pred,{columns}\nno,no{cells}\nyes,yes{cells}\nno,maybe{cells}\n")
+    assert _run(["run", "--predictions", str(file), *flags]) == 2
+    assert f"{file}:4: column 'pred': {message}" in capsys.readouterr().err
+
+
+DECIDED = "truth,decision,risk,sex,area\n" + "yes,yes,0.9,f,n\nno,yes,0.6,m,s\nno,no,0.2,f,s\n"
+
+
+def test_a_column_with_the_values_of_the_labels_may_be_the_predictions(write, audit, capsys):
+    file = write(DECIDED)
+    assert _run(["run", "--predictions", str(file)]) == 2
+    assert "Name it with --prediction decision: the values are those" in capsys.readouterr().err
+    run = audit(None, PredictionsFile(file, score="risk"))
+    data = run.record.data[0]
+    assert list(data.groups) == ["sex", "area"]
+    assert "'decision' no group: with the values of the labels" in data.notes[0]
+    # Where the predictions are known, such a column is a group like any other.
+    known = DECIDED.replace("decision", "insured").replace("area", "pred")
+    known = known.replace(",n\n", ",yes\n").replace(",s\n", ",no\n")
+    assert "insured" in audit(None, write(known)).record.data[0].groups
+
+
+def test_scores_of_the_other_label_are_noticed(write, audit):
+    frame = made()
+    run = audit(None, PredictionsFile(write(frame), score="p", positive="0"))
+    assert values(run)["roc_auc",] < 0.5
+    (note,) = [note for note in run.record.data[0].notes if "may be the probability" in note]
+    assert note.startswith("600 of 600 predictions are not what the scores alone would give")
+    assert "of '1', not of '0'" in note
+    assert "--positive 1" in note
+    rightly = audit(None, PredictionsFile(write(frame), score="p", positive="1"))
+    assert not any("may be" in note for note in rightly.record.data[0].notes)
+
+
 def test_a_family_of_scores_is_guessed(write, audit):
     rng = np.random.default_rng(4)
     scores = rng.dirichlet([1, 1, 1], 300)
@@ -462,7 +529,7 @@ BAD = {
     "short row": ("y_true,y_pred,p\n1,1,0.5\n0,0\n", [":3", "has 2 fields where the header has 3"]),
     "text after a quote": ('y_true,y_pred,p\n"1"x,1,0.5\n', [":2", "closing quote"]),
     "quote that stays open": ('y_true,y_pred\n0,1\n"1,1\n', [":3", "never closes"]),
-    "NUL byte": ("y_true,y_pred\n0,1\n1,\0\n", [":3", "NUL"]),
+    "NUL byte": ("y_true,y_pred\n0,1\n1,\0\n", [":3", "NUL byte, as UTF-16 does. Save it"]),
     "header alone": ("y_true,y_pred\n", ["there are no rows"]),
     "column twice": (
         "y_true,y_pred,y_pred\n1,1,1\n", ["could be the prediction: 'y_pred', 'y_pred'"],

@@ -173,7 +173,7 @@ class _TextFile(Source):
                 raise self.place.error("is UTF-16", position=1, hint="Save it as UTF-8")
             if b"\0" in raw:
                 raise self.place.error(
-                    "holds a NUL byte; is it UTF-16?", position=number, hint="Save it as UTF-8"
+                    "holds a NUL byte, as UTF-16 does", position=number, hint="Save it as UTF-8"
                 )
             try:
                 yield raw.decode("utf-8-sig" if number == 1 else "utf-8")

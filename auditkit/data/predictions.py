@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from shlex import quote
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,8 @@ PREDICTION = "prediction"
 """Column of the predicted labels where none is named."""
 
 _THRESHOLD = 0.5
+_FEW_LABELS = 8
+_NAMED = 3
 
 _Codes = npt.NDArray[np.int32]
 _Scores = npt.NDArray[np.float64]
@@ -116,11 +119,23 @@ def _table(
     suggested = None if scores is None else sets.by_scores(scores, names.positive)
     notes = list(names.notes)
     if read.prediction is not None:
-        prediction = sets.recode(read.prediction.finish(), names.prediction)
+        predicted = read.prediction.finish()
+        prediction = sets.recode(predicted, names.prediction)
+        if not config.scores and len({*names.truth.values()}) <= _FEW_LABELS:
+            first = _values_of(read.prediction).first
+            notes += _never_labels(read.file, names, first, predicted.counts())
         if suggested is not None and (other := np.count_nonzero(suggested != prediction)):
-            notes.append(
+            said = (
                 f"{other:,} of {read.rows:,} predictions are not what the scores alone would give"
             )
+            if config.score is not None and 2 * other > read.rows:
+                (mirrored,) = {*names.labels} - {names.positive}
+                said += (
+                    f": '{config.score}' may be the probability of '{mirrored}', not of "
+                    f"'{names.positive}'; if so, the positive label is '{mirrored}' "
+                    f"(--positive {quote(mirrored)})"
+                )
+            notes.append(said)
     elif suggested is not None:
         prediction = suggested
         notes.append(_how_predicted(config, names.positive, multi_label=multi_label))
@@ -149,6 +164,20 @@ def _table(
         )
         table = replace(table, notes=(*notes, shown))
     return table
+
+
+def _never_labels(
+    file: ColumnFile, names: LabelNames, first: Mapping[str, int], counts: Mapping[str, int]
+) -> Iterator[str]:
+    """Say which values are predictions but never labels: where labels are few, maybe slips."""
+    true = {*names.truth.values()}
+    strays = [value for value in first if names.prediction[value] not in true]
+    for value in strays[:_NAMED]:
+        rows = "1 row" if counts[value] == 1 else f"{counts[value]:,} rows"
+        where = f"{file.place.unit} {file.locate([first[value]])[0]}"
+        yield f"'{value}' ({rows}, the first on {where}) is a prediction but never a label"
+    if len(strays) > _NAMED:
+        yield f"{len(strays) - _NAMED:,} more values are predictions but never labels"
 
 
 def _how_predicted(config: DataConfig, positive: str | None, *, multi_label: bool) -> str:

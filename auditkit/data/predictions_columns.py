@@ -156,8 +156,8 @@ class PredictionColumns:
                 raise self.file.place.error(
                     f"holds {array.type} where scores should be", column=column
                 ) from None
-        self._note(missing, column, "the score is missing", "Remove these rows, or leave scores")
         hint = "Remove these rows, or leave the scores out"
+        self._note(missing, column, "the score is missing", hint)
         self._note(np.isnan(numbers), column, "the score is not a number", hint)
         outside = (numbers < 0.0) | (numbers > 1.0)
         self._note(outside, column, "the score is not between 0 and 1", _IS_SCORE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 import pyarrow as pa
@@ -57,12 +58,15 @@ def guess_columns(
     Label, predictions, one column of scores and ids go by their names; scores of each label are
     columns such as ``probability:<label>`` or ``score_<label>`` for all labels there are; groups
     are the other columns of text with 2 to 20 different values. Values are those of the first
-    100,000 rows.
+    100,000 rows. A column called like a score is one if the labels are two and half of its values
+    or more are probabilities: whoever reads the file refuses the others. Without a column of
+    predictions, one with just the values of the labels may be it, and is no group.
 
     Raises
     ------
     DataError
-        If no column is called like a label, or more than one could be the same thing.
+        If no column is called like a label, more than one could be the same thing, or there are
+        neither predictions nor scores but columns that could be the predictions.
     """
     guesser = _Guesser(file)
     found = {
@@ -84,6 +88,8 @@ def guess_columns(
     family: dict[str, str] = {}
     if score is None:
         found["score"], family = guesser.scores(found)
+    if found["prediction"] is None:
+        guesser.look_for_predictions(found, family, needed=not (found["score"] or family))
     taken = {*found.values(), *family.values()}
     grouped = guesser.groups(taken) if groups is None else list(groups)
     guessed = [
@@ -115,6 +121,8 @@ class _Guesser:
         self._file = file
         self._sample: dict[str, pa.ChunkedArray] = {}
         self._labels: set[str] = set()
+        self._predicted: set[str] = set()
+        self._likely_predictions: list[str] = []
         self._whole = True
         self._passed_over: list[str] = []
         self.lists = False
@@ -157,7 +165,8 @@ class _Guesser:
                 if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
                     self.lists = True
                     column = pc.list_flatten(column)
-                self._labels |= set(self._values(column))
+                values = self._labels if role == "label" else self._predicted
+                values |= set(self._values(column))
 
     def _values(self, column: pa.ChunkedArray) -> list[str]:
         if pa.types.is_nested(column.type):
@@ -183,18 +192,36 @@ class _Guesser:
         return single, complete[0] if complete else {}
 
     def _is_score(self, name: str) -> bool:
-        """Whether a column can be the probability of one of two labels."""
-        try:
-            ends = pc.min_max(self._sample[name].cast(pa.float64()))
-        except pa.ArrowException:
+        """Whether a column is meant as the probability of one of two labels.
+
+        Neither a few bad cells nor a slip among the predictions of two labels speak against it:
+        they are refused later.
+        """
+        two = len(self._labels) == 2 or len(self._labels | self._predicted) <= 2
+        if self.lists or not two:
             return False
-        low, high = ends["min"].as_py(), ends["max"].as_py()
-        return (
-            not self.lists
-            and len(self._labels) <= 2
-            and low is not None
-            and 0.0 <= low <= high <= 1.0
-        )
+        cells = [cell for cell in self._sample[name].to_pylist() if cell not in (None, "")]
+        return 0 < len(cells) <= 2 * sum(map(_is_probability, cells))
+
+    def look_for_predictions(
+        self, found: Mapping[str, str | None], family: Mapping[str, str], *, needed: bool
+    ) -> None:
+        """Note the columns with just the values of the labels; if one is needed, ask for it."""
+        taken = {*found.values(), *family.values()}
+        self._likely_predictions = [
+            name
+            for name, column in self._sample.items()
+            if name not in taken
+            and not self.lists
+            and len(self._labels) > 1
+            and {*self._values(column)} == self._labels
+        ]
+        if needed and self._likely_predictions:
+            flags = " or ".join(f"--prediction {quote(name)}" for name in self._likely_predictions)
+            raise self._file.place.error(
+                "no column is called like predictions, and there are no scores to make them from",
+                hint=f"Name it with {flags}: the values are those of the labels",
+            )
 
     def groups(self, taken: set[str | None]) -> list[str]:
         """Return the columns of few different texts."""
@@ -202,6 +229,7 @@ class _Guesser:
             name
             for name in self._sample
             if name not in taken
+            and name not in self._likely_predictions
             and name not in RESERVED_GROUPS
             and _plain(name) not in _NO_GROUPS
             and self._is_group(self._sample[name])
@@ -230,7 +258,19 @@ class _Guesser:
                 f"; {_listing(self._passed_over)} not, since it is no probability of one of two "
                 "labels"
             )
+        if self._likely_predictions:
+            said += (
+                f"; {_listing(self._likely_predictions)} no group: with the values of the labels, "
+                "it may be the predictions (--prediction)"
+            )
         return said
+
+
+def _is_probability(cell: Any) -> bool:
+    try:
+        return 0.0 <= float(cell) <= 1.0
+    except (TypeError, ValueError):
+        return False
 
 
 def _plain(name: str) -> str:

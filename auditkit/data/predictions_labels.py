@@ -105,6 +105,16 @@ def name_labels(
                 "Spell each label in one way",
             )
     if config.score is not None:
+        true = {*of_truth.values()}
+        if prediction is not None and len(true) == 2 < len(labels):
+            value = next(value for value in prediction.first if of_prediction[value] not in true)
+            raise refuse(
+                prediction.first[value],
+                prediction.column,
+                f"'{_short(value)}' is a prediction but never a label, and one column of scores "
+                f"goes with two labels, here {_listing(true)}",
+                "Correct it, or name the column of each label under 'scores' in a suite's 'data'",
+            )
         labels = _two(labels, positive, config.score, place)
     chosen = _find(labels, positive, config.label, place)
     if chosen is None and config.score is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from shlex import quote
 
 from auditkit.drafting.profiles import ColumnProfile, Sample
 from auditkit.errors import DataError
@@ -134,15 +135,20 @@ def _texts(
     if known is not None:
         return Guess(known, "you said so"), None
     no_texts = _RATIONALES | _PREDICTIONS
-    candidates = [column for column in texts.values() if not _words(column.name) & no_texts]
+    possible = [column for column in texts.values() if not _words(column.name) & no_texts]
+    named = [column for column in possible if _words(column.name) & _TEXTS]
+    # A column with counts has few and short values.
+    candidates = named or [
+        column for column in possible if not column.counts and _last_word(column.name) not in _IDS
+    ]
     if not candidates:
         raise DataError(
-            "no column looks like texts",
+            "there is no column of texts",
             file=sample.path,
-            hint=f"Name it with --text; {_listed(sample)}",
+            hint=f"Name it with --text; {_listed(sample)}. A file of predictions is audited with "
+            f"`auditkit run --predictions {quote(sample.path)}`",
         )
-    named = [column for column in candidates if _words(column.name) & _TEXTS]
-    longest = max(named or candidates, key=lambda column: column.mean_length)
+    longest = max(candidates, key=lambda column: column.mean_length)
     why = "its name, and " if named else "the longest texts, "
     return Guess(longest.name, f"{why}{longest.mean_length:.0f} characters on average"), None
 

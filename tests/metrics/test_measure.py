@@ -37,6 +37,17 @@ def measured(single):
     return _measured(single, labels=LABELS, groups=("region", "named"))
 
 
+def test_one_answer_to_everything_may_do_better_yet():
+    """Recall of the other label is 0 of 300; Wilson's upper end for that is not 0."""
+    table = pa.table({"label": ["bad"] * 300 + ["good"] * 300, "prediction": ["bad"] * 600})
+    metrics = [one for one in METRICS if one.name in ("balanced_accuracy", "recall")]
+    found = _measured(table, metrics, labels=("bad", "good"))
+    balanced, recall = found[("balanced_accuracy",)], found["recall", ("label", "good")]
+    assert balanced.value == 0.5
+    assert recall.value == 0
+    assert balanced.high == pytest.approx(0.5 + recall.high / 2, rel=0.02)
+
+
 def _reference(frame: pd.DataFrame) -> dict[str, float]:
     """Every overall metric of performance, by scikit-learn."""
     truth, guess = frame["label"], frame["prediction"]

@@ -136,8 +136,11 @@ def _label_cells(
     is_predicted = given[:, found % width].T.astype(float)
     exclusive = not (true.is_list or predicted.is_list)
     more_true, more_predicted = _thinkable(len(known), exclusive=exclusive)
-    is_true = np.concatenate([is_true, more_true])
-    is_predicted = np.concatenate([is_predicted, more_predicted])
+    # A label that was never found may be found once: without that a model which gives one answer
+    # to everything would seem sure never to do better.
+    unfound = np.eye(len(known))[~(is_true * is_predicted).any(axis=0)]
+    is_true = np.concatenate([is_true, more_true, unfound])
+    is_predicted = np.concatenate([is_predicted, more_predicted, unfound])
 
     def one_vs_rest(counts: Array) -> OneVsRest:
         hits = counts @ (is_true * is_predicted)
