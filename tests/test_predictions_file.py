@@ -503,7 +503,7 @@ def test_the_recorded_command_makes_the_same_audit(with_suite, suite, write, aud
         (["--predictions", "FILE", "--device", "cpu"], "--device is about a model"),
         (["--predictions", "FILE", "--allow-pickle"], "--allow-pickle is about a model"),
         (["--predictions", "FILE", "--limit", "0"], "--limit must be at least 1"),
-        (["SUITE", "--model", "m"], "'path' is missing in 'data'"),
+        (["SUITE", "--model", "m"], "the suite names no data. Name them with --data FILE"),
         (["--predictions", "FILE", "--group", "kind"], "the name 'kind' is reserved"),
         (["--predictions", "FILE", "--score", "y_pred"], "name the same column 'y_pred'"),
         (["SUITE", "--predictions", "FILE", "--label", "p"], "name the same column 'p'"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from shlex import quote
 
@@ -13,7 +13,7 @@ from auditkit.data.batches import ColumnFile
 from auditkit.data.coding import Coded, Coder, Values
 from auditkit.data.loading import draw_rows
 from auditkit.data.predictions_columns import PredictionColumns, column_roles
-from auditkit.data.predictions_labels import LabelNames, ValuesOf, name_labels
+from auditkit.data.predictions_labels import LabelNames, ValuesOf, name_labels, note_strays
 from auditkit.data.predictions_table import PredictionsTable
 from auditkit.errors import InternalError, did_you_mean
 from auditkit.suite import DataConfig
@@ -24,8 +24,6 @@ PREDICTION = "prediction"
 """Column of the predicted labels where none is named."""
 
 _THRESHOLD = 0.5
-_FEW_LABELS = 8
-_NAMED = 3
 
 _Codes = npt.NDArray[np.int32]
 _Scores = npt.NDArray[np.float64]
@@ -121,9 +119,14 @@ def _table(
     if read.prediction is not None:
         predicted = read.prediction.finish()
         prediction = sets.recode(predicted, names.prediction)
-        if not config.scores and len({*names.truth.values()}) <= _FEW_LABELS:
-            first = _values_of(read.prediction).first
-            notes += _never_labels(read.file, names, first, predicted.counts())
+        if not config.scores:
+            notes += note_strays(
+                _values_of(read.prediction),
+                names,
+                predicted.counts(),
+                place=read.file.place,
+                locate=read.file.locate,
+            )
         if suggested is not None and (other := np.count_nonzero(suggested != prediction)):
             said = (
                 f"{other:,} of {read.rows:,} predictions are not what the scores alone would give"
@@ -164,20 +167,6 @@ def _table(
         )
         table = replace(table, notes=(*notes, shown))
     return table
-
-
-def _never_labels(
-    file: ColumnFile, names: LabelNames, first: Mapping[str, int], counts: Mapping[str, int]
-) -> Iterator[str]:
-    """Say which values are predictions but never labels: where labels are few, maybe slips."""
-    true = {*names.truth.values()}
-    strays = [value for value in first if names.prediction[value] not in true]
-    for value in strays[:_NAMED]:
-        rows = "1 row" if counts[value] == 1 else f"{counts[value]:,} rows"
-        where = f"{file.place.unit} {file.locate([first[value]])[0]}"
-        yield f"'{value}' ({rows}, the first on {where}) is a prediction but never a label"
-    if len(strays) > _NAMED:
-        yield f"{len(strays) - _NAMED:,} more values are predictions but never labels"
 
 
 def _how_predicted(config: DataConfig, positive: str | None, *, multi_label: bool) -> str:

@@ -89,7 +89,8 @@ def guess_columns(
     if score is None:
         found["score"], family = guesser.scores(found)
     if found["prediction"] is None:
-        guesser.look_for_predictions(found, family, needed=not (found["score"] or family))
+        known = {*found.values(), *family.values(), *(groups or ())}
+        guesser.look_for_predictions(known, needed=not (found["score"] or family))
     taken = {*found.values(), *family.values()}
     grouped = guesser.groups(taken) if groups is None else list(groups)
     guessed = [
@@ -203,11 +204,8 @@ class _Guesser:
         cells = [cell for cell in self._sample[name].to_pylist() if cell not in (None, "")]
         return 0 < len(cells) <= 2 * sum(map(_is_probability, cells))
 
-    def look_for_predictions(
-        self, found: Mapping[str, str | None], family: Mapping[str, str], *, needed: bool
-    ) -> None:
+    def look_for_predictions(self, taken: set[str | None], *, needed: bool) -> None:
         """Note the columns with just the values of the labels; if one is needed, ask for it."""
-        taken = {*found.values(), *family.values()}
         self._likely_predictions = [
             name
             for name, column in self._sample.items()

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from auditkit.data.problems import Place
 from auditkit.errors import DataError, did_you_mean
 from auditkit.suite import DataConfig
 
-__all__ = ["LabelNames", "ValuesOf", "name_labels"]
+__all__ = ["LabelNames", "ValuesOf", "name_labels", "note_strays"]
 
 _WHOLE = re.compile(r"-?\d+(\.0*)?")
 _LISTED = 8
 _LONGEST = 40
+_STRAYS = 3
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,30 @@ def name_labels(
             f"'{config.score}' is taken for the probability of '{chosen}', the last of the labels"
         )
     return LabelNames(tuple(labels), chosen, of_truth, of_prediction, tuple(notes))
+
+
+def note_strays(
+    prediction: ValuesOf,
+    names: LabelNames,
+    counts: Mapping[str, int],
+    *,
+    place: Place,
+    locate: Callable[[list[int]], list[int]],
+) -> Iterator[str]:
+    """Say which predictions are never a label: where there are few labels, they may be slips.
+
+    ``counts`` tells how many rows have each value of ``prediction``.
+    """
+    true = {*names.truth.values()}
+    if len(true) > _LISTED:
+        return
+    strays = [value for value in prediction.first if names.prediction[value] not in true]
+    for value in strays[:_STRAYS]:
+        rows = "1 row" if counts[value] == 1 else f"{counts[value]:,} rows"
+        where = f"{place.unit} {locate([prediction.first[value]])[0]}"
+        yield f"'{_short(value)}' ({rows}, the first on {where}) is a prediction but never a label"
+    if len(strays) > _STRAYS:
+        yield f"{len(strays) - _STRAYS:,} more values are predictions but never labels"
 
 
 def _as_whole_numbers(values: ValuesOf, config: DataConfig, notes: list[str]) -> dict[str, str]:
