@@ -253,6 +253,9 @@ def load_module(path: Path, shown: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise PluginError(f"{shown} is not a Python file", hint="Write ./file.py:Class")
+    # Loaded twice, by another spelling of its path say, its classes would not be the same.
+    if name in sys.modules:
+        return sys.modules[name]
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

@@ -321,6 +321,28 @@ def test_a_path_is_from_the_current_folder(tmp_path, monkeypatch):
     assert load_evaluator("plugin.py:Shouting").name == "shouting"
 
 
+FILE_PLUGIN = '''
+from auditkit import Evaluator, Mean, Metric
+
+
+class Mine(Evaluator):
+    """Two spellings of one path."""
+
+    name = "mine"
+    version = "1"
+
+    def metrics(self):
+        return [Metric("right", Mean("correct"), "higher")]
+'''
+
+
+def test_two_spellings_of_a_path_are_one_class(tmp_path, monkeypatch):
+    """Or what is sent to a worker process would not be what its name stands for."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(FILE_PLUGIN)
+    assert load_evaluator("./mine.py:Mine") is load_evaluator(f"{tmp_path}/mine.py:Mine")
+
+
 def test_the_digest_covers_the_package_a_class_is_in(install, monkeypatch):
     """A change in a module it imports makes evidence anew; one of auditkit's own is its file."""
     site = install(

@@ -27,10 +27,11 @@ assert run.record.check("demonstrator").status == "ok", run.record.check("demons
 """
 # Without a model, so that it starts soon; the check hangs in its workers.
 HANGING = """
-import sys
+import signal, sys
 from pathlib import Path
 from tests.execution.conftest import runner
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 try:
     runner(Path(sys.argv[1]))(2, habits={"e000": "hang", "e007": "hang"})
 except KeyboardInterrupt:

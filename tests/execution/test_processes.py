@@ -234,7 +234,7 @@ def test_a_module_that_only_the_parent_can_import_is_one_clear_message(run_check
 
 def test_a_source_that_changed_after_it_was_loaded_is_refused(run_check, tmp_path):
     plugin = tmp_path / "changing.py"
-    plugin.write_text(PLUGIN.read_text())
+    plugin.write_text(PLUGIN.read_text() + "\n# of its own\n")
     load_evaluator(f"{plugin}:Demonstrator")
     source = plugin.read_text()
     kind = load_evaluator(f"{plugin}:Demonstrator")

@@ -279,6 +279,8 @@ def test_the_threads_end_with_the_engine():
 
 
 def press_while_waiting():
+    # A job in the background of a shell ignores Ctrl-C, and so do the processes it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     engine, model, gate, first = held_engine()
 
     def press():
