@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from auditkit.data.predictions_table import PredictionsTable
     from auditkit.inference.engine import BatchingEngine
 
-__all__ = ["Prepared", "group_counts", "prepared"]
+__all__ = ["Prepared", "prepared"]
 
 _REPORTS = Path("reports")
 _TIMED_EXAMPLES = 128
@@ -250,7 +250,7 @@ class Prepared:
             for column, value in requirement.where.items():
                 if examples.limited or column not in examples.groups:
                     continue
-                known = list(group_counts(examples, column))
+                known = list(examples.group_counts[column])
                 if value not in known:
                     raise self.suite.error(
                         ("requirements", index),
@@ -327,21 +327,3 @@ class Prepared:
         if skipped:
             reasons.append(f"--only left out: {', '.join(skipped)}")
         return reasons
-
-
-def group_counts(examples: Examples | PredictionsTable, group: str) -> dict[str, int]:
-    """Return how many examples each value of a group column has, by value."""
-    if not isinstance(examples, Examples):
-        return examples.group_counts[group]
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    column = examples.table.column(f"group:{group}")
-    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        column = pc.list_flatten(column)
-    counts = {
-        one["values"]: int(one["counts"])
-        for one in pc.value_counts(column).to_pylist()
-        if one["values"] is not None
-    }
-    return dict(sorted(counts.items()))

@@ -391,7 +391,8 @@ def write_atomically(path: Path, content: bytes) -> None:
 def write_record(record: Record, folder: Path) -> Path:
     """Write ``record.json`` into ``folder`` and return its path."""
     path = folder / RECORD_NAME
-    content = sealed(record).model_dump(mode="json", by_alias=True)
+    content = record.model_dump(mode="json", by_alias=True)
+    content["digest"] = record_digest(content)
     write_atomically(path, record_bytes(content))
     return path
 

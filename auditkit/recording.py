@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from auditkit.evidence import open_evidence
 from auditkit.metrics.columns import MOST_GROUPS
 from auditkit.metrics.measure import DRAWS
 from auditkit.models.base import ModelInfo
-from auditkit.prepared import Prepared, group_counts
+from auditkit.prepared import Prepared
 from auditkit.record import (
     CheckRecord,
     DataRecord,
@@ -27,9 +26,6 @@ from auditkit.record import (
     sealed,
 )
 from auditkit.saved import judge_run
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["make_record"]
 
@@ -99,7 +95,7 @@ def _data_record(audit: Prepared, key: str, predictions: Collected | CheckError)
     }
     if audit.supplied is not None:
         columns = dict(audit.supplied.columns)
-    groups = {group: group_counts(examples, group) for group in examples.groups}
+    groups = examples.group_counts
     return DataRecord(
         id=key,
         source=examples.source,

@@ -11,7 +11,6 @@ from auditkit.collection import Collected
 from auditkit.errors import UsageError
 from auditkit.evidence import EvidenceFolder, part_key
 from auditkit.options import Options, PredictionsFile
-from auditkit.plugins import find_evaluators
 from auditkit.progress import Progress
 from auditkit.suite import Suite
 
@@ -120,8 +119,7 @@ def _implied(file: ColumnFile, predictions: PredictionsFile) -> tuple[Suite, str
         id=predictions.id,
     )
     checks = ["performance"]
-    scored = "score" in guess.columns or guess.columns.get("scores")
-    if scored and any(one.name == "calibration" for one in find_evaluators()):
+    if "score" in guess.columns or guess.columns.get("scores"):
         checks.append("calibration")
     suite = Suite.model_validate(
         {

@@ -11,12 +11,17 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from auditkit._version import __version__
 from auditkit.errors import AuditkitError, CheckError, RecordError
+from auditkit.evidence import count_rows, digest_file, open_evidence
+from auditkit.metrics.columns import Columns
+from auditkit.metrics.declare import metric_from_dict, table_from_dict
+from auditkit.metrics.measure import Settings, measure
+from auditkit.metrics.tables import tabulate
 from auditkit.record import (
     RECORD_NAME,
     CheckRecord,
@@ -33,9 +38,8 @@ from auditkit.record import (
     record_digest,
 )
 from auditkit.run_folder import RENDERED
-
-if TYPE_CHECKING:
-    from auditkit.metrics.columns import Columns
+from auditkit.saved import evidence_of, judge_run, plugin_metrics, requirements_of, settings_of
+from auditkit.suite import content_digest
 
 __all__ = ["TOLERANCE", "Mismatch", "Verification", "verify_run"]
 
@@ -149,7 +153,7 @@ def verify_run(run: str | Path, *, allow_plugins: bool = False) -> Verification:
         if data.evidence and all(part.file in sound for part in data.evidence):
             _data(data, folder, findings)
     for check in record.checks:
-        if check.status == "ok" and all(part.file in sound for part in _evidence(record, check)):
+        if check.status == "ok" and all(part.file in sound for part in evidence_of(record, check)):
             _check(record, check, folder, findings, allow_plugins=allow_plugins)
     if not findings.mismatches:
         _verdicts(record, folder, findings, allow_plugins=allow_plugins)
@@ -208,16 +212,8 @@ def _all_parts(record: Record) -> list[PartRecord]:
     return [*of_data, *(part for check in record.checks for part in check.evidence)]
 
 
-def _evidence(record: Record, check: CheckRecord) -> list[PartRecord]:
-    from auditkit.saved import evidence_of
-
-    return evidence_of(record, check)
-
-
 def _parts(record: Record, folder: Path, findings: _Findings) -> set[str]:
     """Hold every part of evidence; return the files of those that are sound."""
-    from auditkit.evidence import count_rows, digest_file
-
     sound = set()
     for part in _all_parts(record):
         path = folder / part.file
@@ -240,8 +236,6 @@ def _parts(record: Record, folder: Path, findings: _Findings) -> set[str]:
 
 
 def _suite(record: Record, findings: _Findings) -> None:
-    from auditkit.suite import content_digest
-
     digest = content_digest(record.suite.content)
     if digest != record.suite.digest:
         why = (
@@ -252,9 +246,6 @@ def _suite(record: Record, findings: _Findings) -> None:
 
 def _data(data: DataRecord, folder: Path, findings: _Findings) -> None:
     """Hold what the record says of a data set against its predictions."""
-    from auditkit.evidence import open_evidence
-    from auditkit.metrics.columns import Columns
-
     columns = Columns(open_evidence(folder, data.evidence))
     found: dict[str, Any] = {"rows": columns.rows, "label_counts": _value_counts(columns, "label")}
     said: dict[str, Any] = {"rows": data.rows, "label_counts": _counted(data.label_counts)}
@@ -290,12 +281,6 @@ def _check(
     *,
     allow_plugins: bool,
 ) -> None:
-    from auditkit.evidence import open_evidence
-    from auditkit.metrics.declare import metric_from_dict, table_from_dict
-    from auditkit.metrics.measure import Settings, measure
-    from auditkit.metrics.tables import tabulate
-    from auditkit.saved import plugin_metrics, settings_of
-
     metrics = [metric_from_dict(one) for one in check.metrics]
     foreign = plugin_metrics(check)
     if foreign and allow_plugins:
@@ -305,7 +290,7 @@ def _check(
         findings.not_verified.append(
             f"{check.name}.{name} (a plugin's code, not run without --allow-plugins)"
         )
-    source = open_evidence(folder, _evidence(record, check))
+    source = open_evidence(folder, evidence_of(record, check))
     settings = settings_of(record, check, Settings.confidence)
     try:
         measured = measure(source, [one for one in metrics if one.name not in foreign], settings)
@@ -402,8 +387,6 @@ def _tables(
 
 
 def _verdicts(record: Record, folder: Path, findings: _Findings, *, allow_plugins: bool) -> None:
-    from auditkit.saved import judge_run, requirements_of
-
     try:
         requirements = requirements_of(record)
         judged = judge_run(record, folder, requirements, allow_plugins=allow_plugins)
@@ -424,9 +407,6 @@ def _verdicts(record: Record, folder: Path, findings: _Findings, *, allow_plugin
 
 def _needs_plugin(record: Record, verdict: Verdict) -> bool:
     """Whether its interval had to be measured at a confidence of its own by a plugin's code."""
-    from auditkit.metrics.measure import Settings
-    from auditkit.saved import plugin_metrics
-
     check = record.check(verdict.metric.partition(".")[0])
     name = verdict.metric.split(".")[1]
     own = verdict.confidence != Settings.confidence

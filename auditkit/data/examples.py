@@ -67,11 +67,12 @@ class Examples:
     @cached_property
     def label_counts(self) -> dict[str, int]:
         """How many examples have each label, by label."""
-        column = self.table["label"]
-        if pa.types.is_list(column.type):
-            column = pc.list_flatten(column)
-        counted = pc.value_counts(column).to_pylist()
-        return {entry["values"]: entry["counts"] for entry in sorted(counted, key=_by_value)}
+        return _counts(self.table["label"])
+
+    @cached_property
+    def group_counts(self) -> dict[str, dict[str, int]]:
+        """How many examples each value of each group column has, by column and value."""
+        return {name: _counts(self.table[GROUP_PREFIX + name]) for name in self.groups}
 
     @cached_property
     def unknown_groups(self) -> dict[str, int]:
@@ -120,9 +121,12 @@ def _restore(stream: bytes, facts: tuple[Any, ...]) -> Examples:
     return Examples(pa.ipc.open_stream(stream).read_all(), *facts)
 
 
-def _by_value(entry: dict[str, Any]) -> str:
-    value: str = entry["values"]
-    return value
+def _counts(column: pa.ChunkedArray) -> dict[str, int]:
+    """Count the known values of a column, or those in its lists, sorted by value."""
+    if pa.types.is_list(column.type):
+        column = pc.list_flatten(column)
+    counted = pc.value_counts(column.drop_null()).to_pylist()
+    return dict(sorted((entry["values"], entry["counts"]) for entry in counted))
 
 
 def _column_digest(column: pa.ChunkedArray) -> bytes:

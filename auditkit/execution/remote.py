@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.execution.channel import Answer, Ask, Channel, Message
-from auditkit.inference.base import EngineStats, Speed
+from auditkit.inference.base import Engine, EngineStats, Speed
 from auditkit.models.base import FloatArray, Input, ModelInfo
 
 __all__ = ["RemoteEngine"]
 
 
-class RemoteEngine:
+class RemoteEngine(Engine):
     """Ask the parent's engine; implements :class:`~auditkit.inference.base.Engine`.
 
     What the workers ask is batched together there. Errors of the engine are raised here, with
@@ -46,16 +46,6 @@ class RemoteEngine:
     def info(self) -> ModelInfo:
         """Facts of the model."""
         return self._info
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of the outputs in the order of the logits."""
-        return self._info.labels
-
-    @property
-    def multi_label(self) -> bool:
-        """Whether several labels may hold at once."""
-        return self._info.multi_label
 
     @property
     def stats(self) -> EngineStats:

@@ -66,7 +66,7 @@ class Engine(Protocol):
     """What answers an evaluator's questions about the model.
 
     Any thread may ask. The same input always gets the same bits, whatever it is
-    batched with.
+    batched with. An engine that is a subclass has what follows from ``info``.
     """
 
     @property
@@ -77,12 +77,12 @@ class Engine(Protocol):
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the outputs in the order of the logits."""
-        ...
+        return self.info.labels
 
     @property
     def multi_label(self) -> bool:
         """Whether several labels may hold at once."""
-        ...
+        return self.info.multi_label
 
     @property
     def stats(self) -> EngineStats:

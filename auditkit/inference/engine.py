@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.inference.answer_store import Answer
-from auditkit.inference.base import EngineStats, Speed
+from auditkit.inference.base import Engine, EngineStats, Speed
 from auditkit.inference.cache import AnswerCache
 from auditkit.inference.disk_cache import DiskCache
 from auditkit.inference.inputs import checked_inputs, fingerprint
@@ -43,7 +43,7 @@ _TOKENIZED_AT_ONCE = 512
 _PATIENCE = 16
 
 
-class BatchingEngine:
+class BatchingEngine(Engine):
     """Answer questions of many threads with one model; implements :class:`Engine`.
 
     A text's logits are bitwise the same whatever else is asked, in which order and by how many
@@ -117,16 +117,6 @@ class BatchingEngine:
     def info(self) -> ModelInfo:
         """Facts of the model."""
         return self._model.info
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of the outputs in the order of the logits."""
-        return self._model.info.labels
-
-    @property
-    def multi_label(self) -> bool:
-        """Whether several labels may hold at once."""
-        return self._model.info.multi_label
 
     @property
     def stats(self) -> EngineStats:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from auditkit.inference.base import EngineStats, Speed
+from auditkit.inference.base import Engine, EngineStats, Speed
 from auditkit.models.base import FloatArray, Input, ModelInfo
 
 __all__ = ["Answer", "FakeEngine"]
@@ -23,7 +23,7 @@ _SURE = 4.0
 _LEAST = 1e-6
 
 
-class FakeEngine:
+class FakeEngine(Engine):
     """Answers like an engine, without a model; implements ``auditkit.inference.base.Engine``.
 
     Any thread may ask. ``asked`` lists everything that was asked, in order.
@@ -84,16 +84,6 @@ class FakeEngine:
     def info(self) -> ModelInfo:
         """Facts of a model that is not there."""
         return self._info
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of the outputs in the order of the logits."""
-        return self._info.labels
-
-    @property
-    def multi_label(self) -> bool:
-        """Whether several labels may hold at once."""
-        return self._info.multi_label
 
     @property
     def stats(self) -> EngineStats:
