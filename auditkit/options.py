@@ -18,6 +18,9 @@ class Options:
     """``auto``, ``cpu``, ``cuda`` or ``cuda:1``."""
     dtype: str = "auto"
     """``auto`` (float32), ``float32``, ``bfloat16`` or ``float16``."""
+    search_dtype: str = "auto"
+    """What attacks search in: ``auto`` (bfloat16 where the hardware computes in it), ``float32``
+    or ``bfloat16``."""
     limit: int | None = None
     """Examine a seeded sample of this many examples; the record is then partial."""
     seed: int = 0
@@ -26,6 +29,9 @@ class Options:
     """Run these checks only; the record is then partial."""
     offline: bool = False
     """Touch no network."""
+    resources: Path | None = None
+    """Folder where checks find what they need besides model and data;
+    see :mod:`auditkit.resources`."""
     workers: int | None = None
     """Threads that collect evidence, or processes where an evaluator needs them; 0 for none, None
     to choose."""

@@ -20,8 +20,11 @@ from auditkit.errors import ModelError, UsageError, did_you_mean
 from auditkit.evidence import part_key
 from auditkit.metrics.measure import DRAWS
 from auditkit.models.base import ModelInfo
+from auditkit.needs import hold_needs, record_needs
 from auditkit.options import Options, PredictionsFile
 from auditkit.progress import Progress
+from auditkit.record import ResourceRecord
+from auditkit.resources import Resources
 from auditkit.suite import DataConfig, KeyPath, Suite, load_suite
 
 if TYPE_CHECKING:
@@ -76,6 +79,7 @@ def _with_model(
 ) -> Iterator[Prepared]:
     _hold_paths(suite)
     checks = prepare_checks(suite, options.only, offline=options.offline)
+    hold_needs(checks, _resources(options), suite.source)
     limit = cache_size() if options.answer_cache else 0
 
     from auditkit.inference.disk_cache import DiskCache, answer_facts
@@ -87,6 +91,7 @@ def _with_model(
         model,
         device=options.device,
         dtype=options.dtype,
+        search_dtype=options.search_dtype,
         allow_pickle=options.allow_pickle,
         trust_remote_code=options.trust_remote_code,
         offline=options.offline,
@@ -114,7 +119,14 @@ def _with_predictions(
         predictions = PredictionsFile(predictions)
     suite, checks, table = load_supplied(suite, predictions, options, progress)
     _hold_labels(suite, checks, table.labels, "file")
+    hold_needs(checks, _resources(options), suite.source)
     return Prepared(suite, checks, table, options, progress)
+
+
+def _resources(options: Options) -> Resources:
+    # Worker processes may stand in another folder.
+    folder = options.resources and options.resources.expanduser().absolute()
+    return Resources(folder, offline=options.offline)
 
 
 def _hold_paths(suite: Suite) -> None:
@@ -196,6 +208,7 @@ class Prepared:
         self.checks = checks
         self.options = options
         self.progress = progress
+        self.resources = _resources(options)
         self.data: dict[str, Examples | PredictionsTable] = {}
         self.examples: dict[str, Examples] = {}
         """Those of ``data`` that a model is asked about: all, or none."""
@@ -268,10 +281,23 @@ class Prepared:
                 "data": sorted(examples.fingerprint for examples in self.data.values()),
                 "limit": self.options.limit,
                 "only": sorted(self.options.only),
+                "resources": {
+                    name: [(one.kind, one.name, one.digest) for one in used]
+                    for name, used in self.used.items()
+                },
                 "seed": self.options.seed,
                 "draws": DRAWS,
             }
         )[:16]
+
+    @cached_property
+    def used(self) -> dict[str, list[ResourceRecord]]:
+        """What the checks that run need besides model and data, by the check's name."""
+        return {
+            check.name: record_needs(check.resources, self.resources)
+            for check in self.checks
+            if check.resources and check.skipped is None
+        }
 
     @cached_property
     def folder(self) -> Path:
@@ -312,6 +338,7 @@ class Prepared:
             "labels": self.info.labels,
             "multi_label": self.info.multi_label,
             "dtype": self.info.dtype,
+            "search_dtype": self.engine.search_dtype,
             "device": self.info.device.partition(":")[0],
         }
 

@@ -28,6 +28,7 @@ __all__ = [
     "ModelRecord",
     "PartRecord",
     "Record",
+    "ResourceRecord",
     "SuiteRecord",
     "TableRecord",
     "Verdict",
@@ -111,6 +112,19 @@ class PartRecord(_Part):
     """Rows in it."""
 
 
+class ResourceRecord(_Part):
+    """A file that a check needed besides model and data."""
+
+    kind: str
+    """``nltk``, ``hub`` or ``vectors``."""
+    name: str
+    """Such as ``corpora/wordnet``; a hub id or a folder as the suite names it."""
+    digest: str
+    """SHA-256 over names, sizes and contents of its files."""
+    origin: str
+    """Where it was found: ``resources folder``, ``cache``, ``bundled`` or ``local folder``."""
+
+
 class CheckRecord(_Part):
     """One check: what it ran, how it ended, what was measured."""
 
@@ -149,6 +163,10 @@ class CheckRecord(_Part):
     """What was measured."""
     tables: list[TableRecord] = Field(default_factory=list)
     """What is drawn."""
+    remarks: list[str] = Field(default_factory=list)
+    """What a reader has to know of it, such as what was left out and why."""
+    resources: list[ResourceRecord] = Field(default_factory=list)
+    """What it needed besides model and data."""
 
 
 class ModelRecord(_Part):
@@ -244,8 +262,12 @@ class SuiteRecord(_Part):
 class EngineRecord(_Part):
     """What was asked of the model and what it cost. Differs between runs that resume."""
 
+    search_dtype: str | None = None
+    """The dtype that a search, as an attack makes it, runs in."""
     queries: int
     unique: int
+    searched: int = 0
+    """Texts of a search that the model ran in that dtype, where it is not the run's."""
     cache_hits: int
     disk_hits: int = 0
     batches: int

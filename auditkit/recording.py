@@ -75,8 +75,10 @@ def _engine_record(audit: Prepared) -> EngineRecord | None:
     if audit.supplied is not None:
         return None
     stats = audit.engine.stats
+    counts = EngineRecord.model_fields.keys() - {"search_dtype", "shapes"}
     return EngineRecord(
-        **{key: getattr(stats, key) for key in EngineRecord.model_fields if key != "shapes"},
+        search_dtype=audit.engine.search_dtype,
+        **{key: getattr(stats, key) for key in counts},
         shapes={str(length): rows for length, rows in sorted(stats.shapes.items())},
     )
 

@@ -22,6 +22,8 @@ class EngineStats:
     """Inputs asked for, duplicates and cached ones included."""
     unique: int = 0
     """Inputs the model really ran."""
+    searched: int = 0
+    """Those of them that it ran in the search dtype, where that is another."""
     cache_hits: int = 0
     """Inputs answered from the cache in memory, or joined to the same input in flight."""
     disk_hits: int = 0
@@ -89,8 +91,17 @@ class Engine(Protocol):
         """Counts since the start (a copy)."""
         ...
 
-    def predict(self, inputs: Sequence[Input]) -> FloatArray:
+    @property
+    def search_dtype(self) -> str:
+        """The dtype that questions asked with ``search=True`` are answered in."""
+        return self.info.search_dtype or self.info.dtype
+
+    def predict(self, inputs: Sequence[Input], *, search: bool = False) -> FloatArray:
         """Return logits ``[len(inputs), labels]``, float32, in the order asked.
+
+        With ``search`` the model may compute in :attr:`search_dtype`, which is faster where the
+        hardware has it and a little off: for the many questions of a search whose outcome is
+        asked again without. Where the two dtypes are the same, so are the answers.
 
         Raises
         ------

@@ -5,23 +5,24 @@ from __future__ import annotations
 import sys
 from collections import OrderedDict
 
-from auditkit.models.base import FloatArray, Input
+from auditkit.inference.inputs import Question
+from auditkit.models.base import FloatArray
 
 __all__ = ["AnswerCache"]
 
-# Measured for CPython's ordered dict: its entry, node and the array's header.
+# Measured for CPython's ordered dict: its entry, node, the key's tuple and the array's header.
 _OVERHEAD = 300
 
 
 class AnswerCache:
-    """A bounded map from input to its logits. Not safe for threads: its owner holds a lock.
+    """A bounded map from question to logits. Not safe for threads: its owner holds a lock.
 
     Parameters
     ----------
     max_entries
         Answers kept at most; 0 keeps none.
     max_bytes
-        Memory they may take, inputs included (an estimate).
+        Memory they may take, texts included (an estimate).
     """
 
     def __init__(self, max_entries: int, max_bytes: int) -> None:
@@ -30,7 +31,7 @@ class AnswerCache:
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._answers: OrderedDict[Input, FloatArray] = OrderedDict()
+        self._answers: OrderedDict[Question, FloatArray] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._answers)
@@ -40,14 +41,14 @@ class AnswerCache:
         """Memory taken, estimated."""
         return self._bytes
 
-    def get(self, key: Input) -> FloatArray | None:
-        """Return the logits ``[labels]`` of an input, or ``None``."""
+    def get(self, key: Question) -> FloatArray | None:
+        """Return the logits ``[labels]`` that answer a question, or ``None``."""
         answer = self._answers.get(key)
         if answer is not None:
             self._answers.move_to_end(key)
         return answer
 
-    def put(self, key: Input, answer: FloatArray) -> None:
+    def put(self, key: Question, answer: FloatArray) -> None:
         """Keep an answer, dropping the oldest ones where there is no room."""
         size = _size(key, answer)
         if self._max_entries == 0 or size > self._max_bytes:
@@ -62,6 +63,6 @@ class AnswerCache:
             self._bytes -= _size(dropped, value)
 
 
-def _size(key: Input, answer: FloatArray) -> int:
-    texts = (key,) if isinstance(key, str) else key
+def _size(key: Question, answer: FloatArray) -> int:
+    texts = (key.input,) if isinstance(key.input, str) else key.input
     return sum(map(sys.getsizeof, texts)) + int(answer.nbytes) + _OVERHEAD

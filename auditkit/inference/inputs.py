@@ -1,13 +1,22 @@
-"""Inputs as the engine takes them: what is one, and what stands for it."""
+"""Inputs as the engine takes them: what is one, what is asked of it, what stands for it."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from auditkit.models.base import Input
 
-__all__ = ["checked_inputs", "fingerprint"]
+__all__ = ["Question", "checked_inputs", "fingerprint"]
+
+
+class Question(NamedTuple):
+    """What has one answer: an input, and which network is asked."""
+
+    input: Input
+    search: bool
+    """Whether it is asked in the search dtype; never where that is the dtype of the run."""
 
 
 def fingerprint(key: Input) -> bytes:

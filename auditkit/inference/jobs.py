@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
+from typing import NamedTuple
 
 from auditkit.inference.base import Speed
+from auditkit.inference.inputs import Question
 from auditkit.inference.packing import Bucket
 from auditkit.models.base import Encoded, FloatArray, Input
 
-__all__ = ["Call", "Job", "Timing"]
+__all__ = ["Call", "Job", "Lane", "Timing"]
+
+
+class Lane(NamedTuple):
+    """What jobs of one batch have in common."""
+
+    bucket: Bucket
+    search: bool
+    """Whether they are of a search."""
 
 
 class Call:
@@ -24,15 +34,15 @@ class Call:
 
 
 class Job:
-    """One distinct input on its way through the engine."""
+    """One distinct question on its way through the engine."""
 
-    __slots__ = ("answer", "bucket", "calls", "encoded", "fingerprint", "input", "since")
+    __slots__ = ("answer", "calls", "encoded", "fingerprint", "lane", "question", "since")
 
     encoded: Encoded  # this and the next are set once it is tokenized
-    bucket: Bucket
+    lane: Lane
 
-    def __init__(self, text: Input, fingerprint: bytes) -> None:
-        self.input = text
+    def __init__(self, question: Question, fingerprint: bytes) -> None:
+        self.question = question
         self.fingerprint = fingerprint
         self.calls: list[Call] = []
         self.answer: FloatArray | None = None

@@ -76,6 +76,10 @@ class ModelInfo:
     """SHA-256 over the network's settings, and over code that came with the checkpoint."""
     threads: int = 1
     """CPU threads a forward pass may use."""
+    search_dtype: str = ""
+    """The dtype it runs in for searches; empty where that is `dtype`."""
+    unknown_token: str = "[UNK]"  # noqa: S105  (no password)
+    """What its tokenizer reads an unknown word as; the usual one where it has none."""
 
 
 class Model(Protocol):
@@ -93,8 +97,10 @@ class Model(Protocol):
         """Tokenize in one batch, truncating at ``info.max_length``."""
         ...
 
-    def forward(self, batch: Sequence[Encoded], length: int) -> FloatArray:
+    def forward(self, batch: Sequence[Encoded], length: int, *, search: bool = False) -> FloatArray:
         """Logits ``[len(batch), labels]`` in float32 of inputs padded to ``length`` tokens.
+
+        Computed in ``info.dtype``, or with `search` in ``info.search_dtype``.
 
         Raises
         ------

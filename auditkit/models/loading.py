@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Source", "load_model", "parse_source"]
 
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
+_SEARCH_DTYPES = ("auto", "float32", "bfloat16")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 # What a sequence classifier needs; other weight formats and sub-folders stay on the hub.
 _FILES = ["*.json", "*.txt", "*.model", "*.jinja", "model.safetensors", "model-*.safetensors"]
@@ -39,6 +40,7 @@ def load_model(
     *,
     device: str = "auto",
     dtype: str = "auto",
+    search_dtype: str = "auto",
     allow_pickle: bool = False,
     trust_remote_code: bool = False,
     offline: bool = False,
@@ -57,6 +59,10 @@ def load_model(
     dtype
         ``auto``, ``float32``, ``bfloat16`` or ``float16``. ``auto`` is float32 on every device,
         whatever the files hold: decisions are made in float32.
+    search_dtype
+        The dtype of searches: ``auto``, ``float32`` or ``bfloat16``. ``auto`` is bfloat16 where
+        the device has instructions for it and the architecture runs in it, else float32. A model
+        that runs in another dtype than float32 searches in that.
     allow_pickle
         Also read weights that are only there as a pickle.
     trust_remote_code
@@ -72,13 +78,13 @@ def load_model(
     Raises
     ------
     UsageError
-        If the device or the dtype is unknown or not there.
+        If the device or a dtype is unknown or not there, or the two dtypes do not go together.
     ModelError
         If the checkpoint is missing, damaged, incomplete, or no classifier.
     """
     place = parse_source(source)
     # The cheap questions first: a mistyped device should not cost a download.
-    _check_dtype(dtype, device)
+    _check_names(dtype, search_dtype, device)
     target = _resolve_device(device)
     if dtype == "float16" and target.type == "cpu":
         raise UsageError(
@@ -103,6 +109,7 @@ def load_model(
             revision=revision,
             device=target,
             dtype="float32" if dtype == "auto" else dtype,
+            search_dtype=search_dtype,
             allow_pickle=allow_pickle,
             trust_remote_code=trust_remote_code,
             multi_label=multi_label,
@@ -215,9 +222,18 @@ def _not_at_hand(name: str, *, offline: bool) -> ModelError:
     )
 
 
-def _check_dtype(dtype: str, device: str) -> None:
+def _check_names(dtype: str, search_dtype: str, device: str) -> None:
     if dtype not in _DTYPES:
         raise UsageError(f"unknown dtype '{dtype}'", hint="Known: " + ", ".join(_DTYPES))
+    if search_dtype not in _SEARCH_DTYPES:
+        raise UsageError(
+            f"unknown search dtype '{search_dtype}'", hint="Known: " + ", ".join(_SEARCH_DTYPES)
+        )
+    if dtype not in ("auto", "float32") and search_dtype not in ("auto", dtype):
+        raise UsageError(
+            f"a model that runs in {dtype} also searches in {dtype}, not in {search_dtype}",
+            hint="Leave out --search-dtype, or --dtype",
+        )
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         raise UsageError(
             f"unknown device '{device}'", hint="Use auto, cpu, cuda or cuda:N with N from 0"

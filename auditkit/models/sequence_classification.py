@@ -8,7 +8,9 @@ import os
 import platform
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ import numpy.typing as npt
 
 from auditkit.errors import ModelError
 from auditkit.models.base import Encoded, FloatArray, Input, ModelInfo, OutOfMemory
+from auditkit.models.search import cast_copy, computes_in_bfloat16, hollow_copy
 from auditkit.models.weights import Weights, read_json, read_weights
 
 if TYPE_CHECKING:
@@ -44,6 +47,7 @@ class SequenceClassifier:
         import torch
 
         self._network = network
+        self._search_network: Any = None
         self._tokenizer = tokenizer
         self._info = info
         self._threads = threads
@@ -67,6 +71,7 @@ class SequenceClassifier:
         revision: str | None,
         device: torch.device,
         dtype: str,
+        search_dtype: str,
         allow_pickle: bool,
         trust_remote_code: bool,
         multi_label: bool | None,
@@ -108,9 +113,12 @@ class SequenceClassifier:
             max_length=max_length,
             config_digest=_config_digest(folder, config, trust_remote_code=trust_remote_code),
             threads=threads,
+            unknown_token=str(tokenizer.unk_token or "[UNK]"),
         )
         model = cls(network, tokenizer, info, threads=threads)
         model._try_out(folder)
+        if dtype == "float32":
+            model._choose_search_dtype(folder, search_dtype)
         return model
 
     @property
@@ -135,31 +143,47 @@ class SequenceClassifier:
                     results[i] = encoded
         return [encoded for encoded in results if encoded is not None]
 
-    def forward(self, batch: Sequence[Encoded], length: int) -> FloatArray:
-        """Logits ``[len(batch), labels]`` of one forward pass over a batch padded to `length`."""
+    def forward(self, batch: Sequence[Encoded], length: int, *, search: bool = False) -> FloatArray:
+        """Logits ``[len(batch), labels]`` of one forward pass over a batch padded to `length`.
+
+        The first pass with `search` makes the network that it runs.
+        """
         import torch
 
         # Torch's number of threads belongs to the thread that asks, not to the process.
         torch.set_num_threads(self._threads)
-        return self._logits(batch, length)
+        with self._noticing_memory(len(batch), length):
+            if not search or not self._info.search_dtype:
+                return self._logits(self._network, batch, length)
+            if self._search_network is None:
+                dtype = getattr(torch, self._info.search_dtype)
+                self._search_network = cast_copy(self._network, dtype)
+            return self._logits(self._search_network, batch, length)
 
-    def _logits(self, batch: Sequence[Encoded], length: int) -> FloatArray:
+    def _logits(self, network: Any, batch: Sequence[Encoded], length: int) -> FloatArray:
         import torch
 
         arrays = self._padded(batch, length)
+        with torch.inference_mode():
+            tensors = {k: torch.from_numpy(v).to(self._device) for k, v in arrays.items()}
+            logits = network(**tensors, return_dict=True).logits
+            result: FloatArray = logits.float().cpu().numpy()
+        return result
+
+    @contextmanager
+    def _noticing_memory(self, rows: int, length: int) -> Iterator[None]:
+        """Raise :class:`OutOfMemory` for whatever torch says where there is no memory."""
+        import torch
+
         try:
-            with torch.inference_mode():
-                tensors = {k: torch.from_numpy(v).to(self._device) for k, v in arrays.items()}
-                logits = self._network(**tensors, return_dict=True).logits
-                result: FloatArray = logits.float().cpu().numpy()
+            yield
         except (torch.OutOfMemoryError, MemoryError) as error:
-            raise self._out_of_memory(len(batch), length) from error
+            raise self._out_of_memory(rows, length) from error
         except RuntimeError as error:
             # The CPU's allocator has no class of its own.
             if "can't allocate memory" in str(error) or "not enough memory" in str(error):
-                raise self._out_of_memory(len(batch), length) from error
+                raise self._out_of_memory(rows, length) from error
             raise
-        return result
 
     def filler(self, length: int) -> Encoded:
         """A dummy input of exactly `length` tokens, with the special tokens of a real one.
@@ -181,7 +205,8 @@ class SequenceClassifier:
     def _try_out(self, folder: Path) -> None:
         """Run one short text: not each architecture runs in each dtype."""
         try:
-            logits = self._logits([self._template, self._template], len(self._template) + 1)
+            with self._noticing_memory(2, len(self._template) + 1):
+                logits = self._short_text(self._network)
         except OutOfMemory as error:
             raise ModelError(str(error), file=folder, hint="Use --device cpu") from None
         except Exception as error:
@@ -199,6 +224,31 @@ class SequenceClassifier:
                 file=folder,
                 hint="Try --dtype float32; else the checkpoint is damaged",
             )
+
+    def _choose_search_dtype(self, folder: Path, wish: str) -> None:
+        """Set ``info.search_dtype``; `wish` is ``auto``, ``float32`` or ``bfloat16``."""
+        import torch
+
+        chosen = wish
+        if wish == "auto":
+            chosen = "bfloat16" if computes_in_bfloat16(self._device) else "float32"
+        if chosen == self._info.dtype:
+            return
+        try:
+            self._short_text(hollow_copy(self._network, getattr(torch, chosen)))
+        except Exception as error:
+            if wish == "auto":
+                return
+            raise ModelError(
+                f"{self._info.architecture} does not run in {chosen} "
+                f"on {self._info.device}: {_reason(error)}",
+                file=folder,
+                hint="Use --search-dtype float32",
+            ) from None
+        self._info = replace(self._info, search_dtype=chosen)
+
+    def _short_text(self, network: Any) -> FloatArray:
+        return self._logits(network, [self._template] * 2, len(self._template) + 1)
 
     def _tokenize(self, inputs: list[Any], *, paired: bool) -> list[Encoded]:
         texts = [first for first, _ in inputs] if paired else inputs

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from auditkit.contract import declared_metrics, declared_tables, made_evaluator, verify_evaluator
-from auditkit.evaluators.base import Collector, Evaluator
+from auditkit.evaluators.base import Collector, Evaluator, Task
 from auditkit.execution.base import Job, Shard
 from auditkit.execution.shards import collect_shard
 from auditkit.metrics.measure import Settings, measure
 from auditkit.metrics.tables import tabulate
-from auditkit.testing.building import fitting_engine, predicted
+from auditkit.testing.building import fitting_engine, has_several_labels, predicted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -113,7 +113,8 @@ class Prepared:
         kind = verify_evaluator(evaluator_class, called)
         if params is None or isinstance(params, Mapping):
             params = kind.Params.model_validate(dict(params or {}))
-        self.evaluator = made_evaluator(kind, params, called)
+        task = Task.of(pairs=examples.has_pairs, multi_label=has_several_labels(examples))
+        self.evaluator = made_evaluator(kind, params, task, called)
         self.metrics: tuple[Metric, ...] = declared_metrics(self.evaluator, called)
         self._tables = declared_tables(self.evaluator, called)
         self.examples = examples

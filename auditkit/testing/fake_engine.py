@@ -91,8 +91,10 @@ class FakeEngine(Engine):
         with self._lock:
             return replace(self._stats, shapes={})
 
-    def predict(self, inputs: Sequence[Input]) -> FloatArray:
+    def predict(self, inputs: Sequence[Input], *, search: bool = False) -> FloatArray:
         """Return logits ``[len(inputs), labels]``, float32, in the order asked.
+
+        With `search` they are the same.
 
         Raises
         ------

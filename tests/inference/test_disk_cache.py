@@ -112,6 +112,22 @@ def test_shapes_halved_for_want_of_memory_have_answers_of_their_own(tmp_path):
         assert engine.stats.disk_hits == 2
 
 
+def test_answers_of_a_search_are_found_by_searches_alone(tmp_path):
+    def count(texts, *, search):
+        model = ScriptedModel(search_dtype="bfloat16")
+        with BatchingEngine(model, disk=open_cache(tmp_path)) as engine:
+            answers = engine.predict(texts, search=search)
+            return answers.tobytes(), engine.stats.unique, engine.stats.searched
+
+    searched, *counts = count(TEXTS[:50], search=True)
+    assert counts == [50, 50]
+    exact, *counts = count(TEXTS[:50], search=False)
+    assert counts == [50, 0]
+    assert exact == expected(TEXTS[:50]).tobytes() != searched
+    assert count(TEXTS[:50], search=True) == (searched, 0, 0)
+    assert count(TEXTS[:50], search=False) == (exact, 0, 0)
+
+
 def test_every_flipped_byte_is_noticed_and_mended(tmp_path):
     """Whatever the damage, answers are right, and after two runs all of them are found again."""
     ask(tmp_path)

@@ -16,22 +16,23 @@ TIMEOUT = 30  # seconds after which a test that hangs fails; nothing waits for i
 
 
 class ScriptedModel:
-    """One token a word. Logits are the number of words and of letters.
+    """One token a word. Logits are the number of words and of letters; in a search, negative.
 
     `gate`, if given, holds each forward pass until it is set; `entered` says that one is held.
     """
 
-    def __init__(self, gate=None, capacity=None, max_length=40):
+    def __init__(self, gate=None, capacity=None, max_length=40, search_dtype=""):
         self.info = ModelInfo(
             source="scripted", revision=None, digest="", tokenizer_digest="", architecture="",
             labels=("words", "letters"), multi_label=False, parameters=0, size_on_disk=0,
             stored_dtype="float32", dtype="float32", device="cpu", device_name="",
-            max_length=max_length,
+            max_length=max_length, search_dtype=search_dtype,
         )  # fmt: skip
         self.gate = gate
         self.entered = threading.Semaphore(0)
         self.capacity = capacity
         self.batches = []  # of (rows, width, lengths of words in each row)
+        self.searches = []  # of each batch, whether it was one
         self.forward_threads = set()
         self.seen = set()
         self._seen_more = threading.Condition()
@@ -55,10 +56,11 @@ class ScriptedModel:
             result.append(Encoded(tuple(map(len, kept)), None, len(words) > len(kept)))
         return result
 
-    def forward(self, batch, length):
+    def forward(self, batch, length, *, search=False):
         self.forward_threads.add(threading.get_ident())
         assert all(len(row) <= length for row in batch)
         self.batches.append((len(batch), length, [row.token_ids for row in batch]))
+        self.searches.append(search)
         if self.gate is not None:
             self.entered.release()
             assert self.gate.wait(TIMEOUT)
@@ -66,7 +68,8 @@ class ScriptedModel:
             raise OutOfMemory(f"no room for {len(batch)} x {length}")
         if any(13 in row.token_ids for row in batch):
             raise FloatingPointError("a word of thirteen letters")
-        return np.array([[len(r), sum(r.token_ids)] for r in batch], dtype=np.float32)
+        logits = np.array([[len(r), sum(r.token_ids)] for r in batch], dtype=np.float32)
+        return -logits if search else logits
 
     def filler(self, length):
         return Encoded((0,) * length, None, truncated=False)
@@ -83,15 +86,15 @@ def expected(texts):
 class Caller(threading.Thread):
     """Asks in a thread of its own and keeps what came of it."""
 
-    def __init__(self, engine, inputs):
+    def __init__(self, engine, inputs, **options):
         super().__init__(daemon=True)
-        self.engine, self.inputs = engine, inputs
+        self.engine, self.inputs, self.options = engine, inputs, options
         self.result = self.error = None
         self.start()
 
     def run(self):
         try:
-            self.result = self.engine.predict(self.inputs)
+            self.result = self.engine.predict(self.inputs, **self.options)
         except BaseException as error:
             self.error = error
 
@@ -239,7 +242,7 @@ def test_a_failing_batch_fails_its_callers_alone():
 
 def test_wrong_shapes_of_logits_are_an_error_not_a_hang():
     model = ScriptedModel()
-    model.forward = lambda batch, length: np.zeros((1, 2), dtype=np.float32)
+    model.forward = lambda batch, length, search: np.zeros((1, 2), dtype=np.float32)
     with BatchingEngine(model) as engine, pytest.raises(ValueError, match="logits are"):
         engine.predict(["a", "b"])
 
@@ -348,7 +351,7 @@ def test_full_batches_go_first_and_nothing_starves():
         first.outcome()
     order = [width for _, width, _ in model.batches]
     assert order[1] == 2  # a full batch first, though the lone question came before it
-    assert order.index(3) < 25 < order.count(2)
+    assert order.index(3) < 70 < order.count(2)
 
 
 def test_stats_add_up():
@@ -384,6 +387,53 @@ def test_one_shape_a_width_whoever_asks():
         shapes.setdefault(width, set()).add(rows)
         assert len({len(row) == width for row in lengths}) == 1
     assert all(len(rows) == 1 for rows in shapes.values())
+
+
+def test_answers_of_a_search_are_its_own():
+    model = ScriptedModel(search_dtype="bfloat16")
+    with BatchingEngine(model) as engine:
+        assert engine.search_dtype == "bfloat16"
+        for _ in range(2):
+            np.testing.assert_array_equal(engine.predict(["a bc"]), [[2, 3]])
+            np.testing.assert_array_equal(engine.predict(["a bc", "d"], search=True)[0], [-2, -3])
+        stats = engine.stats
+    assert model.runs_of("a bc") == 2
+    assert (stats.queries, stats.unique, stats.searched, stats.cache_hits) == (6, 3, 2, 3)
+
+
+def test_a_search_shares_no_batch_and_joins_no_other_question():
+    engine, model, gate, first = held_engine(search_dtype="bfloat16")
+    with engine:
+        plain = Caller(engine, ["same text", "some more"])
+        found = Caller(engine, ["same text", "more still"], search=True)
+        marker = settle(engine, model, "some more", "more still")
+        gate.set()
+        np.testing.assert_array_equal(plain.outcome(), [[2, 8], [2, 8]])
+        np.testing.assert_array_equal(found.outcome(), [[-2, -8], [-2, -9]])
+        first.outcome(), marker.outcome()
+    rows = zip(model.batches, model.searches, strict=True)
+    searched = {row for (_, _, batch), search in rows if search for row in batch if any(row)}
+    assert searched == {(4, 4), (4, 5)}
+
+
+def test_without_a_dtype_of_its_own_a_search_shares_everything():
+    model = ScriptedModel()
+    with BatchingEngine(model) as engine:
+        assert engine.search_dtype == "float32"
+        engine.predict(["a bc"], search=True)
+        np.testing.assert_array_equal(engine.predict(["a bc"]), [[2, 3]])
+        stats = engine.stats
+    assert (stats.unique, stats.searched, stats.cache_hits) == (1, 0, 1)
+    assert model.searches == [False]
+
+
+def test_memory_that_runs_out_in_a_search_halves_every_shape():
+    model = ScriptedModel(capacity=70, search_dtype="bfloat16")
+    with BatchingEngine(model) as engine:
+        np.testing.assert_array_equal(engine.predict(["a b c d"], search=True), [[-4, -4]])
+        engine.predict(["a b c d"])
+        assert engine.stats.halvings == 1
+    assert [rows for rows, _, _ in model.batches] == [32, 16, 16]
 
 
 def test_many_threads_get_their_own_answers():

@@ -34,9 +34,9 @@ class SlowModel(ScriptedModel):
         self.clock.now += ENCODING
         return super().encode(inputs)
 
-    def forward(self, batch, length):
+    def forward(self, batch, length, *, search=False):
         self.clock.now += PASS + 0.001 * len(batch) * length
-        return super().forward(batch, length)
+        return super().forward(batch, length, search=search)
 
 
 @pytest.fixture
