@@ -10,24 +10,33 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from auditkit.errors import PluginError, did_you_mean
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from auditkit.evaluators.base import Evaluator
+    from auditkit.evaluators.base import Evaluator, Task
     from auditkit.metrics import Metric, Table
+    from auditkit.resources import Resource
 
-__all__ = ["declared_metrics", "declared_tables", "made_evaluator", "verify_evaluator"]
+__all__ = [
+    "declared_metrics",
+    "declared_resources",
+    "declared_tables",
+    "made_evaluator",
+    "verify_evaluator",
+]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 _METHODS = {
     "__init__": ("params",),
+    "for_task": ("task",),
     "metrics": (),
     "tables": (),
+    "resources": (),
     "select": ("data", "context"),
     "queries": ("examples",),
     "collect": ("shard", "context"),
@@ -91,6 +100,10 @@ def _is_tasks(value: object) -> bool:
     return isinstance(value, frozenset) and bool(value) and all(isinstance(t, Task) for t in value)
 
 
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
 _ATTRIBUTES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "name": (
         lambda value: isinstance(value, str) and _NAME.fullmatch(value) is not None,
@@ -100,15 +113,13 @@ _ATTRIBUTES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "tasks": (_is_tasks, "a frozenset of auditkit.Task, not empty"),
     "volatile": (lambda value: isinstance(value, bool), "True or False"),
     "Params": (_is_params, "a pydantic model; derive it from auditkit.Params"),
-    "shard_size": (
-        lambda value: isinstance(value, int) and not isinstance(value, bool) and value > 0,
-        "a whole number of at least 1",
-    ),
+    "shard_size": (_is_count, "a whole number of at least 1"),
+    "concurrency": (_is_count, "a whole number of at least 1"),
     "isolation": (lambda value: value in ("thread", "process"), "'thread' or 'process'"),
 }
 """What a class attribute must be."""
 
-_OF_COLLECTORS = ("shard_size", "isolation")
+_OF_COLLECTORS = ("shard_size", "concurrency", "isolation")
 """Attributes that other evaluators need not have."""
 
 
@@ -154,18 +165,25 @@ def _signature_problem(function: Callable[..., Any], arguments: tuple[str, ...])
     return None
 
 
-def made_evaluator(kind: type[Evaluator], params: BaseModel, called: str) -> Evaluator:
-    """Return the evaluator with its settings.
+def made_evaluator(kind: type[Evaluator], params: BaseModel, task: Task, called: str) -> Evaluator:
+    """Return the evaluator with its settings, for data of one of its tasks.
 
     Raises
     ------
     PluginError
-        If its ``__init__`` raises.
+        If its ``__init__`` raises, or the settings do not fit the task.
     """
     try:
-        return kind(params)
+        evaluator = kind(params)
     except Exception as error:
         raise PluginError(f"{called} raised {type(error).__name__} when made: {error}") from error
+    try:
+        fitted = evaluator.for_task(task)
+    except ValueError as error:
+        raise PluginError(str(error)) from error
+    if not isinstance(fitted, kind):
+        raise PluginError(f"{called} returned {_shown(fitted)} from for_task(), no {kind.__name__}")
+    return fitted
 
 
 def declared_metrics(evaluator: Evaluator, called: str) -> tuple[Metric, ...]:
@@ -213,6 +231,32 @@ def declared_tables(evaluator: Evaluator, called: str) -> tuple[Table, ...]:
             raise PluginError(f"{called} returned {_shown(one)} from tables(), no {kinds}")
     _distinct((table.name for table in tables), called)
     return tables
+
+
+def declared_resources(evaluator: Evaluator, called: str) -> tuple[Resource, ...]:
+    """Return the resources an evaluator declares.
+
+    Raises
+    ------
+    PluginError
+        If ``resources()`` raises, or returns what is no resource or of no known kind.
+    """
+    from auditkit.resources import Resource
+
+    resources = _declared(evaluator, "resources", called)
+    for one in resources:
+        if not isinstance(one, Resource):
+            raise PluginError(
+                f"{called} returned {_shown(one)} from resources(); everything in it must be an "
+                "auditkit.resources.Resource"
+            )
+        kinds = get_args(get_type_hints(Resource)["kind"])
+        if one.kind not in kinds:
+            raise PluginError(
+                f"{called} declares a resource of the kind {_shown(one.kind)}",
+                hint=did_you_mean(str(one.kind), list(kinds)),
+            )
+    return resources
 
 
 def _declared(evaluator: Evaluator, method: str, called: str) -> tuple[Any, ...]:

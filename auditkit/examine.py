@@ -77,8 +77,11 @@ def _examine(audit: Prepared, check: Check, base: Collected) -> dict[str, Any]:
     data = audit.data_of[check.name]
     own: list[PartRecord] = []
     resumed = 0
+    remarks: list[str] = []
     if check.collector is not None:
-        collected = _collect_check(audit, check, check.collector, audit.examples[data], base)
+        collected, remarks = _collect_check(
+            audit, check, check.collector, audit.examples[data], base
+        )
         own, resumed = collected.parts, collected.resumed
         if not own:
             raise CheckError(f"'{check.name}' selected no examples")
@@ -95,6 +98,7 @@ def _examine(audit: Prepared, check: Check, base: Collected) -> dict[str, Any]:
     return {
         "resumed_parts": resumed,
         "evidence": own,
+        "remarks": remarks,
         "measurements": measure(source, check.metrics, settings),
         "tables": tabulate(source, check.evaluator.tables(), settings),
     }
@@ -102,16 +106,20 @@ def _examine(audit: Prepared, check: Check, base: Collected) -> dict[str, Any]:
 
 def _collect_check(
     audit: Prepared, check: Check, collector: Collector, examples: Examples, base: Collected
-) -> Collected:
+) -> tuple[Collected, list[str]]:
+    """Collect a check's own rows; return them and what is to be said of them."""
     job = _job(audit, collector, check.name, check.digest)
     whole = open_evidence(audit.folder, base.parts).to_table()
     chosen = collector.select(examples, job.context(whole))
+    remarks = list(collector.remarks(chosen, job.context(whole)))
+    for remark in remarks:
+        audit.progress.say(f"{check.name}: {remark}")
     position = {one: row for row, one in enumerate(whole.column("example_id").to_pylist())}
 
     def predictions(shard: pa.Table) -> pa.Table:
         return whole.take([position[one] for one in shard.column("example_id").to_pylist()])
 
-    return _collect(
+    collected = _collect(
         audit,
         job,
         EvidenceFolder(audit.folder, check.name),
@@ -119,6 +127,7 @@ def _collect_check(
         predictions,
         timeout=audit.suite.checks[check.name].timeout,
     )
+    return collected, remarks
 
 
 def _collect(
@@ -129,7 +138,7 @@ def _collect(
     predictions: Callable[[pa.Table], pa.Table],
     timeout: float | None = None,
 ) -> Collected:
-    constant = {
+    constant: dict[str, Any] = {
         "check": job.check,
         "evaluator": job.collector.name,
         "version": job.collector.version,
@@ -138,8 +147,10 @@ def _collect(
         "positive": job.positive,
         "seed": job.seed,
         "model": audit.model_facts(),
-        "libraries": collecting_versions(),
+        "libraries": collecting_versions(job.collector.libraries),
     }
+    if used := audit.used.get(job.check):
+        constant["resources"] = [(one.kind, one.name, one.digest) for one in used]
     if job.collector.volatile:
         # What was timed on one machine says nothing of another.
         constant["hardware"] = _hardware(audit)
@@ -147,7 +158,7 @@ def _collect(
         job,
         examples,
         folder,
-        executor(job.collector.isolation, audit.options.workers),
+        executor(job, audit.options.workers),
         # Shapes are asked for when a part is made: they change where memory runs out.
         facts=lambda: {**constant, "shapes": audit.engine.shapes},
         predictions=predictions,
@@ -166,6 +177,7 @@ def _job(audit: Prepared, collector: Collector, check: str, digest: str) -> Job:
         positive=audit.positive,
         check=check,
         seed=audit.options.seed,
+        resources=audit.resources,
     )
 
 
@@ -192,5 +204,6 @@ def _check_record(
         seconds=round(seconds, 3),
         metrics=[metric_to_dict(metric) for metric in check.metrics],
         declared_tables=[table_to_dict(table) for table in check.evaluator.tables()],
+        resources=audit.used.get(check.name, []),
         **found,
     )

@@ -84,6 +84,7 @@ class DigestEngine:
 
     labels = LABELS
     multi_label = False
+    search_dtype = "float32"
 
     def __init__(self) -> None:
         from auditkit.models.base import ModelInfo
@@ -95,7 +96,7 @@ class DigestEngine:
             max_length=64,
         )  # fmt: skip
 
-    def predict(self, inputs: Any) -> Any:
+    def predict(self, inputs: Any, *, search: bool = False) -> Any:
         return np.array([[zlib.crc32(f"{x} {t}".encode()) for x in LABELS] for t in inputs], "f4")
 
 
@@ -149,7 +150,7 @@ def run(workers: int, count: int = EXAMPLES, **params: Any) -> tuple[float, list
             job,
             Examples(table, source="made", rows_total=count),
             EvidenceFolder(Path(folder), "searching"),
-            executor(kind.isolation, workers),
+            executor(job, workers),
             facts=dict,
             predictions=lambda shard: shard.select([]),
             fresh=True,

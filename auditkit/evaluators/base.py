@@ -11,7 +11,7 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from auditkit.evaluators.seeding import seeded_generators
 from auditkit.inference.base import Engine
 from auditkit.metrics import Metric, Table
+from auditkit.resources import Resource, Resources
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,6 +95,8 @@ class Context:
     """The check's name."""
     seed: int
     """The run's seed; use :meth:`rng`."""
+    resources: Resources = field(default_factory=Resources)
+    """Finds what the evaluator said it needs: see :meth:`Evaluator.resources`."""
 
     def rng(self, example_id: str) -> np.random.Generator:
         """Return the generator of one example.
@@ -133,13 +136,34 @@ class Evaluator(ABC):
     """Changes whenever the same inputs give other evidence or metrics."""
     tasks: ClassVar[frozenset[Task]] = ALL_TASKS
     """What it can examine; a suite that asks for anything else is refused before the run."""
+    refusal: ClassVar[str] = ""
+    """Why it examines nothing else, for the message that refuses; empty where that is plain."""
     volatile: ClassVar[bool] = False
     """Whether its evidence may differ between two runs, as timings do."""
     Params: ClassVar[type[BaseModel]] = NoParams
     """Its settings; validated before any model is loaded."""
+    libraries: ClassVar[tuple[str, ...]] = ()
+    """Packages, besides those of the model, whose versions decide its evidence."""
+    rests_on: ClassVar[tuple[str, ...]] = ()
+    """Of auditkit's own: files of auditkit besides its own that decide its evidence, as patterns
+    such as ``perturbations/*.py``. Evidence is collected anew when one of them changes."""
 
     def __init__(self, params: BaseModel) -> None:
         self.params = params
+
+    def for_task(self, task: Task) -> Evaluator:
+        """Return the evaluator for data of one of its tasks: itself, unless it has to know.
+
+        Raises
+        ------
+        ValueError
+            If the settings do not fit the task, in a sentence without a full stop.
+
+        Notes
+        -----
+        In a worker process :meth:`Collector.collect` is called on one made of ``Params`` alone.
+        """
+        return self
 
     @abstractmethod
     def metrics(self) -> Sequence[Metric]:
@@ -147,6 +171,14 @@ class Evaluator(ABC):
 
     def tables(self) -> Sequence[Table]:
         """Return what is to be drawn."""
+        return ()
+
+    def resources(self) -> Sequence[Resource]:
+        """Return the files it needs besides model and data, such as a lexicon or a tagger.
+
+        What is missing is named before the run, with the command that fetches it. What is there
+        is found again through ``context.resources``, and evidence depends on its content.
+        """
         return ()
 
 
@@ -178,9 +210,27 @@ class Collector(Evaluator):
     shard_size: ClassVar[int] = 4096
     """Examples in one part: thousands for one pass, a few for a search."""
 
+    concurrency: ClassVar[int] = 1
+    """Shards that one worker process walks at the same time, with ``isolation = "process"``.
+
+    They take turns: another goes on while one waits for the engine, never at another moment. Each
+    finds the generators of ``random``, ``numpy`` and torch as it left them, so that its rows are
+    those it would have alone. numba's generators cannot be kept apart: a collector that draws
+    from them has to stay at 1. So has one that keeps state between two questions where the next
+    example would find it, unless it keeps it for each thread.
+    """
+
     def select(self, data: Examples, context: Context) -> Examples:
         """Choose examples from the whole data before it is cut into shards; all by default."""
         return data
+
+    def remarks(self, data: Examples, context: Context) -> Sequence[str]:
+        """Return what a reader has to know of these data and settings, such as what is left out.
+
+        Each is a sentence without a full stop; they go into the record and onto the card.
+        ``data`` is what :meth:`select` returned.
+        """
+        return ()
 
     def queries(self, examples: int) -> int:
         """About how many questions ``examples`` cost, for an estimate before the run."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sysconfig
 import traceback
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from auditkit.errors import AuditkitError, CheckError
 from auditkit.evaluators.base import Collector, Context
 from auditkit.inference.base import Engine
+from auditkit.resources import Resources
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,6 +40,8 @@ class Job:
     """The check's name."""
     seed: int
     """The run's seed."""
+    resources: Resources = field(default_factory=Resources)
+    """Finds what the collector said it needs."""
 
     def context(self, predictions: pa.Table) -> Context:
         """Return the context of a shard whose predictions these are."""
@@ -49,6 +52,7 @@ class Job:
             predictions=predictions,
             check=self.check,
             seed=self.seed,
+            resources=self.resources,
         )
 
 

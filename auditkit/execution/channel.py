@@ -1,4 +1,8 @@
-"""What a parent and its worker process say to each other, and the pipes it goes through."""
+"""What a parent and its worker process say to each other, and the pipes it goes through.
+
+A worker has slots, each with a shard of its own at a time. All of them share the pipes, so that a
+message bears the number of its slot.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,15 @@ import os
 import pickle
 import struct
 import threading
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 from auditkit.errors import CheckError
 from auditkit.execution.base import Finished, Shard
 from auditkit.models.base import ModelInfo
+from auditkit.resources import Resources
 
 __all__ = [
     "Answer",
@@ -23,9 +29,10 @@ __all__ = [
     "Ready",
     "Setup",
     "hold_standard_streams",
+    "unpack",
 ]
 
-_LENGTH = struct.Struct("!Q")
+_HEADER = struct.Struct("!IQ")  # slot, length of the content
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,10 @@ class Setup:
     positive: str | None
     check: str
     seed: int
+    search_dtype: str
+    slots: int
+    """How many shards it is to walk at the same time."""
+    resources: Resources
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,7 @@ class Ask:
     question: str
     """The engine's method or property."""
     arguments: tuple[Any, ...] = ()
+    keywords: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -107,7 +119,8 @@ Message: TypeAlias = Setup | Ready | Shard | Ask | Answer | Finished
 class Channel:
     """Whole messages over two pipes, or whatever else has a file at each end.
 
-    Both ends run the same code under the same user, so that messages are pickled.
+    Both ends run the same code under the same user, so that messages are pickled. Any thread may
+    send; one receives.
     """
 
     def __init__(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
@@ -115,37 +128,54 @@ class Channel:
         self._outgoing = outgoing
         self._sending = threading.Lock()
 
-    def send(self, message: Message) -> None:
+    def send(self, slot: int, message: Message) -> None:
         """Send a message.
 
         Raises
         ------
         OSError
-            If the other side is gone.
+            If the other side is gone, or this one has hung up.
         """
         content = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
         with self._sending:
-            self._outgoing.write(_LENGTH.pack(len(content)))
+            if self._outgoing.closed:
+                raise BrokenPipeError
+            self._outgoing.write(_HEADER.pack(slot, len(content)))
             self._outgoing.write(content)
             self._outgoing.flush()
 
-    def receive(self) -> Message:
-        """Wait for a message.
+    def receive(self) -> tuple[int, bytes]:
+        """Wait for a message; return its slot and its content, for :func:`unpack`.
 
         Raises
         ------
         EOFError
             If the other side is gone, in the middle of a message or between two.
         """
-        (length,) = _LENGTH.unpack(self._read(_LENGTH.size))
-        message: Message = pickle.loads(self._read(length))  # noqa: S301  (from our own process)
-        return message
+        slot, length = _HEADER.unpack(self._read(_HEADER.size))
+        return slot, self._read(length)
+
+    def hang_up(self) -> None:
+        """Send nothing more, which tells the other side to end."""
+        with self._sending, suppress(OSError):  # what was still to be sent, to one that is gone
+            self._outgoing.close()
+
+    def close(self) -> None:
+        """Close both pipes; only for the thread that receives."""
+        self.hang_up()
+        self._incoming.close()
 
     def _read(self, count: int) -> bytes:
         content = self._incoming.read(count)
         if len(content) < count:
             raise EOFError
         return content
+
+
+def unpack(content: bytes) -> Message:
+    """Return a message as it was sent."""
+    message: Message = pickle.loads(content)  # noqa: S301  (from our own process)
+    return message
 
 
 def hold_standard_streams() -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from auditkit.execution.channel import Answer, Ask, Channel, Message
+from auditkit.execution.channel import Answer, Ask, Channel, unpack
 from auditkit.inference.base import Engine, EngineStats, Speed
 from auditkit.models.base import FloatArray, Input, ModelInfo
 
@@ -28,18 +29,33 @@ class RemoteEngine(Engine):
     ----------
     channel
         Takes the questions.
+    slot
+        Whose questions they are.
     inbox
-        Brings the answers; None says that the parent is gone.
+        Brings the answers to this slot, packed; None says that the parent is gone.
     info
         What the parent's engine says of its model.
+    search_dtype
+        The dtype it answers the questions of a search in.
+    waiting
+        Entered for as long as an answer is waited for: lets the other slots run.
     """
 
     def __init__(
-        self, channel: Channel, inbox: SimpleQueue[Message | None], info: ModelInfo
+        self,
+        channel: Channel,
+        slot: int,
+        inbox: SimpleQueue[bytes | None],
+        info: ModelInfo,
+        search_dtype: str,
+        waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._channel = channel
+        self._slot = slot
         self._inbox = inbox
         self._info = info
+        self._search_dtype = search_dtype
+        self._waiting = waiting
         self._asking = threading.Lock()
 
     @property
@@ -53,9 +69,14 @@ class RemoteEngine(Engine):
         stats: EngineStats = self._ask("stats")
         return stats
 
-    def predict(self, inputs: Sequence[Input]) -> FloatArray:
+    @property
+    def search_dtype(self) -> str:
+        """The dtype that questions asked with ``search=True`` are answered in."""
+        return self._search_dtype
+
+    def predict(self, inputs: Sequence[Input], *, search: bool = False) -> FloatArray:
         """Return logits ``[len(inputs), labels]``, float32, in the order asked."""
-        logits: FloatArray = self._ask("predict", inputs)
+        logits: FloatArray = self._ask("predict", inputs, search=search)
         return logits
 
     def truncated(self, inputs: Sequence[Input]) -> npt.NDArray[np.bool_]:
@@ -67,13 +88,14 @@ class RemoteEngine(Engine):
         """Refuse: time spent between processes is not the model's."""
         raise NotImplementedError("speed is measured in the process that holds the model")
 
-    def _ask(self, question: str, *arguments: Any) -> Any:
-        with self._asking:
+    def _ask(self, question: str, *arguments: Any, **keywords: Any) -> Any:
+        with self._asking, self._waiting():
             try:
-                self._channel.send(Ask(question, arguments))
-                answer = self._inbox.get()
+                self._channel.send(self._slot, Ask(question, arguments, keywords))
+                content = self._inbox.get()
             except OSError:
-                answer = None
+                content = None
+        answer = None if content is None else unpack(content)
         if not isinstance(answer, Answer):
             os._exit(1)  # the parent is gone: nobody waits for these rows any more
         if answer.error is not None:

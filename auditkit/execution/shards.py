@@ -55,7 +55,9 @@ def _collect_seeded(
 ) -> pd.DataFrame | pa.Table:
     """Collect one example, again if a package was imported meanwhile.
 
-    Importing may draw from the generators, or bring one that was not there to be seeded.
+    Importing may draw from the generators, or bring one that was not there to be seeded. That
+    holds too where another slot of the process imported it, while this one waited for its turn.
+    Each package is imported once, so this comes to an end.
     """
     identifier = example.table.column("example_id")[0].as_py()
     while True:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from auditkit.collection import Collected, collect
 from auditkit.data import Examples
 from auditkit.evidence import EvidenceFolder, digest_file
-from auditkit.execution.base import Job
+from auditkit.execution.base import Job, Shard
 from auditkit.execution.choice import executor
 from auditkit.inference.base import EngineStats
 from auditkit.models.base import ModelInfo, OutOfMemory
@@ -29,17 +31,18 @@ class DigestEngine:
 
     labels = LABELS
     multi_label = False
+    search_dtype = "float32"
     info = ModelInfo(
         source="digest", revision=None, digest="0", tokenizer_digest="0", architecture="Digest",
         labels=LABELS, multi_label=False, parameters=0, size_on_disk=0, stored_dtype="float32",
         dtype="float32", device="cpu", device_name="none", max_length=64,
     )  # fmt: skip
 
-    def __init__(self, asked: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, asked: Callable[[], object] = lambda: None) -> None:
         self.asked = asked
         self.stats = EngineStats()
 
-    def predict(self, inputs):
+    def predict(self, inputs, *, search=False):
         self.asked()
         if inputs == ["too much"]:
             raise OutOfMemory("not even one")
@@ -70,6 +73,12 @@ def make_examples(count: int) -> Examples:
     return Examples(table, source="made", rows_total=count)
 
 
+def make_shards(count: int) -> Iterator[Shard]:
+    """Shards of seven examples."""
+    for index, examples in enumerate(make_examples(count).shards(7)):
+        yield Shard(index, examples, pa.table({"prediction": ["bad"] * len(examples)}))
+
+
 def make_job(
     evaluator: str = f"{PLUGIN}:Demonstrator", engine: DigestEngine | None = None, **params
 ) -> Job:
@@ -83,6 +92,14 @@ def make_job(
         check="demo",
         seed=3,
     )
+
+
+@pytest.fixture
+def facts(tmp_path):
+    """Where processes leave facts of themselves."""
+    folder = tmp_path / "facts"
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture
@@ -112,7 +129,7 @@ def runner(base: Path) -> Callable[..., tuple[EvidenceFolder, Collected]]:
             job,
             make_examples(30) if examples is None else examples,
             evidence,
-            executor(job.collector.isolation, workers),
+            executor(job, workers),
             facts=lambda: {"params": {}},
             predictions=lambda shard: pa.table({"prediction": ["bad"] * len(shard)}),
             fresh=False,
@@ -126,3 +143,20 @@ def runner(base: Path) -> Callable[..., tuple[EvidenceFolder, Collected]]:
 
 def digests(evidence: EvidenceFolder) -> dict[str, str]:
     return {path.name: digest_file(path) for path in sorted(evidence.folder.iterdir())}
+
+
+def rows(evidence) -> list[dict]:
+    tables = [pq.read_table(path) for path in sorted(evidence.folder.iterdir())]
+    return sorted(pa.concat_tables(tables).to_pylist(), key=lambda row: row["example_id"])
+
+
+def pids(folder) -> set[int]:
+    return {int(file.name) for file in folder.iterdir()}
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -14,8 +14,11 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +80,61 @@ class Demonstrator(Collector):
         return pd.DataFrame(rows)
 
 
+class Wandering(Collector):
+    """Draws between its questions, remembers things meanwhile, and notices whom it meets."""
+
+    name = "wandering"
+    version = "1"
+    shard_size = 3
+    isolation = Isolation.PROCESS
+    concurrency = 4
+    Params = Settings
+
+    def metrics(self):
+        return []
+
+    def collect(self, shard, context):
+        (identifier,) = shard.table["example_id"].to_pylist()
+        if self.params.facts:
+            leave_facts(Path(self.params.facts))
+        MEMORY.example = identifier
+        trail = [self.question(context, identifier)]
+        with context.seeded(f"{identifier} inside"):
+            trail += [self.question(context, trail[-1]) for _ in range(2)]
+        trail.append(self.question(context, trail[-1]))
+        return pd.DataFrame(
+            {
+                "example_id": [identifier],
+                "trail": [" ".join(trail)],
+                "remembered": [MEMORY.example],
+            }
+        )
+
+    def question(self, context, text: str) -> str:
+        """Make a text of another by chance, ask about it, and return what depends on both."""
+        with alone():
+            drawn = [random.gauss(0, 1), float(np.random.normal()), random.random()]
+            asked = f"{text} {drawn}"
+        (logits,) = context.engine.predict([asked])
+        with alone():
+            drawn += [draw(library) for library in self.params.libraries]
+        return f"{logits.argmax()}:{sum(drawn)!r}"
+
+
+MEMORY = threading.local()
+INSIDE = threading.Lock()
+
+
+@contextmanager
+def alone():
+    """Raise if another thread is inside, which has time to get there."""
+    if not INSIDE.acquire(blocking=False):
+        raise AssertionError("two at once")
+    time.sleep(0.001)
+    yield
+    INSIDE.release()
+
+
 def draw(library: str) -> float:
     """Draw a number from the generator of a library that is imported only now."""
     if library == "torch":
@@ -126,6 +184,18 @@ def misbehave(how: str, context, params: Settings) -> None:
             context.engine.predict(["too much"])
         except OutOfMemory as error:
             raise ValueError(f"caught {type(error).__name__}: {error}") from error
+    if how == "ask what cannot be read":
+        context.engine.predict([Unreadable()])
+    if how == "ask from a thread":
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(context.engine.predict, ["text"]).result()
     if how == "measure speed":
         context.engine.measure_speed(["text"], 1)
     raise AssertionError(f"did not {how}")
+
+
+class Unreadable:
+    """Can be sent to another process, but not be made again there."""
+
+    def __reduce__(self):
+        return int, ("unreadable",)

@@ -12,47 +12,23 @@ import select
 import signal
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from auditkit.errors import CheckError, PluginError
-from auditkit.execution.base import Shard
 from auditkit.execution.processes import ProcessExecutor
 from auditkit.plugins import load_evaluator
 from tests.execution.conftest import (
     PLUGIN,
     DigestEngine,
+    alive,
     digests,
     make_examples,
     make_job,
+    make_shards,
+    pids,
+    rows,
     runner,
 )
-
-
-def rows(evidence) -> list[dict]:
-    tables = [pq.read_table(path) for path in sorted(evidence.folder.iterdir())]
-    return sorted(pa.concat_tables(tables).to_pylist(), key=lambda row: row["example_id"])
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-@pytest.fixture
-def facts(tmp_path):
-    """Where processes leave facts of themselves."""
-    folder = tmp_path / "facts"
-    folder.mkdir()
-    return folder
-
-
-def pids(folder) -> set[int]:
-    return {int(file.name) for file in folder.iterdir()}
 
 
 @pytest.fixture(scope="module")
@@ -159,24 +135,27 @@ WRONG = {
         "'demo' raised TypeError: input 0 is neither a text nor a pair of texts",
     ),
     "e036": ("ask too much", "'demo' raised ValueError: caught OutOfMemory: not even one"),
+    "e044": (
+        "ask what cannot be read",
+        "'demo' raised ValueError: invalid literal for int() with base 10: 'unreadable'",
+    ),
 }
 
 
-def test_what_goes_wrong_in_a_worker_says_so_and_others_go_on():
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_what_goes_wrong_in_a_worker_says_so_and_others_go_on(concurrency, monkeypatch):
+    monkeypatch.setattr(load_evaluator(f"{PLUGIN}:Demonstrator"), "concurrency", concurrency)
     habits = {example: how for example, (how, _) in WRONG.items()}
-    shards = [
-        Shard(index, examples, pa.table({"prediction": ["bad"] * len(examples)}))
-        for index, examples in enumerate(make_examples(49).shards(7))
-    ]
-    ended = list(ProcessExecutor(1).run(make_job(habits=habits), iter(shards)))
-    assert [one.index for one in ended] == list(range(7))
-    for one, (_, message) in zip(ended[:6], WRONG.values(), strict=True):
+    ended = list(ProcessExecutor(1).run(make_job(habits=habits), make_shards(56)))
+    ended.sort(key=lambda one: one.index)
+    assert [one.index for one in ended] == list(range(8))
+    for one, (_, message) in zip(ended[:7], WRONG.values(), strict=True):
         # Where the evaluator's own code was, its file and line come last.
         place = re.escape(" (demonstrator.py, line ") + r"\d+\)"
         assert re.fullmatch(rf"{re.escape(message)}({place})?", str(one.error))
     assert "demonstrator.py, line" in str(ended[0].error)
-    assert ended[6].error is None
-    assert ended[6].rows["example_id"].to_pylist() == [f"e{i:03d}" for i in range(42, 49)]
+    assert ended[7].error is None
+    assert ended[7].rows["example_id"].to_pylist() == [f"e{i:03d}" for i in range(49, 56)]
 
 
 def test_finished_parts_stay_when_another_fails(run_check, tmp_path, undisturbed):
