@@ -8,13 +8,19 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from auditkit.contract import declared_metrics, declared_tables, made_evaluator
+from auditkit.contract import (
+    declared_metrics,
+    declared_resources,
+    declared_tables,
+    made_evaluator,
+)
 from auditkit.errors import PluginError, UsageError, did_you_mean
 from auditkit.evaluators.base import Collector, Evaluator, Task
 from auditkit.metrics import Metric
 from auditkit.metrics.hugging_face import no_network
 from auditkit.plugins import load_evaluator, source_digest
 from auditkit.requirements import hold_requirement
+from auditkit.resources import Resource
 from auditkit.suite import DataConfig, Requirement, Suite
 
 __all__ = ["Check", "prepare_checks"]
@@ -33,6 +39,8 @@ class Check:
     """SHA-256 of the evaluator's source."""
     skipped: str | None
     """Why it is not run, or None."""
+    resources: tuple[Resource, ...] = ()
+    """What it needs besides model and data."""
 
     @property
     def collector(self) -> Collector | None:
@@ -90,14 +98,15 @@ def _prepare(suite: Suite, name: str, *, skipped: bool) -> Check:
         raise suite.error(
             ("checks", name),
             f"check '{name}': the evaluator '{kind.name}' does not examine {task}",
-            f"It examines {examines}; take the check out of this suite",
+            f"{kind.refusal or f'It examines {examines}'}; take the check out of this suite",
         )
     params = suite.parse_params(name, kind.Params)
     called = f"the evaluator '{config.evaluator}'"
     try:
-        evaluator = made_evaluator(kind, params, called)
+        evaluator = made_evaluator(kind, params, task, called)
         metrics = declared_metrics(evaluator, called)
         declared_tables(evaluator, called)
+        resources = declared_resources(evaluator, called)
     except PluginError as error:
         raise suite.error(
             ("checks", name), f"check '{name}': {error.message}", error.hint
@@ -110,6 +119,7 @@ def _prepare(suite: Suite, name: str, *, skipped: bool) -> Check:
         minimum_group=config.minimum_group,
         digest=source_digest(kind),
         skipped="not named by --only" if skipped else None,
+        resources=resources,
     )
 
 

@@ -9,6 +9,7 @@
     │   ├── DataError          2   the data set
     │   ├── ModelError         2   the checkpoint or its tokenizer
     │   ├── PluginError        2   an evaluator that cannot be loaded
+    │   ├── ResourceError      2   a file a check needs besides model and data
     │   └── RecordError        2   a run folder that is missing, damaged or too new
     ├── CheckError             3   a check that did not finish
     └── InternalError          4   a defect of auditkit itself
@@ -28,6 +29,7 @@ __all__ = [
     "ModelError",
     "PluginError",
     "RecordError",
+    "ResourceError",
     "SuiteError",
     "UsageError",
     "UserError",
@@ -103,6 +105,10 @@ class ModelError(UserError):
 
 class PluginError(UserError):
     """An evaluator that cannot be found, loaded or does not keep the contract."""
+
+
+class ResourceError(UserError):
+    """A file that a check needs besides model and data, and that is not there or not usable."""
 
 
 class RecordError(UserError):

@@ -10,8 +10,11 @@ __all__ = ["Progress", "SilentProgress"]
 class Progress(Protocol):
     """Told of stages and of steps within them. Calls come from one thread."""
 
-    def start(self, stage: str, total: int, done: int = 0) -> None:
-        """Begin ``stage`` of ``total`` steps, of which ``done`` were done by an earlier run."""
+    def start(self, stage: str, total: int, done: int = 0, *, unit: str = "examples") -> None:
+        """Begin ``stage`` of ``total`` steps, of which ``done`` were done by an earlier run.
+
+        ``unit`` is what a step is called.
+        """
         ...
 
     def advance(self, steps: int) -> None:
@@ -30,7 +33,7 @@ class Progress(Protocol):
 class SilentProgress:
     """Says nothing."""
 
-    def start(self, stage: str, total: int, done: int = 0) -> None:
+    def start(self, stage: str, total: int, done: int = 0, *, unit: str = "examples") -> None:
         """Ignore it."""
 
     def advance(self, steps: int) -> None:

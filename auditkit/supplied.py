@@ -25,7 +25,7 @@ _NAME = "predictions"
 
 _NAME_THEM = "Name them with --label, --prediction, --score and --group, or in a suite"
 
-_ABOUT_A_MODEL = ("device", "dtype", "allow_pickle", "trust_remote_code")
+_ABOUT_A_MODEL = ("device", "dtype", "search_dtype", "allow_pickle", "trust_remote_code")
 
 
 def load_supplied(

@@ -23,7 +23,9 @@ from rich.table import Table
 
 from auditkit.progress import Progress, SilentProgress
 from auditkit.record import EngineRecord, Measurement, Record, Verdict
-from auditkit.report.formats import ends, quantity
+from auditkit.report.formats import clean, ends, quantity
+from auditkit.report.headlines import headlines, readings
+from auditkit.report.measured import slice_text
 from auditkit.report.words import term
 from auditkit.requirements import Outcome, outcome
 
@@ -74,10 +76,11 @@ class BarProgress:
         )
         self._task: TaskID | None = None
 
-    def start(self, stage: str, total: int, done: int = 0) -> None:
+    def start(self, stage: str, total: int, done: int = 0, *, unit: str = "examples") -> None:
         """Show a bar for ``stage``."""
         self._bars.start()
-        self._task = self._bars.add_task(escape(stage), total=total, completed=done)
+        shown = stage if unit == "examples" else f"{stage} ({unit})"
+        self._task = self._bars.add_task(escape(shown), total=total, completed=done)
 
     def advance(self, steps: int) -> None:
         """Move the bar."""
@@ -102,12 +105,12 @@ class PlainProgress:
         self._done = 0
         self._last = 0.0
 
-    def start(self, stage: str, total: int, done: int = 0) -> None:
+    def start(self, stage: str, total: int, done: int = 0, *, unit: str = "examples") -> None:
         """Print the beginning of a stage."""
         self._stage, self._total, self._done = stage, total, done
         self._last = time.monotonic()
         found = f", {done:,} already done" if done else ""
-        self.say(f"{stage}: {total:,} examples{found}")
+        self.say(f"{stage}: {total:,} {unit}{found}")
 
     def advance(self, steps: int) -> None:
         """Print how far it is, not too often."""
@@ -166,15 +169,16 @@ def print_run(record: Record, folder: Path, *, quiet: bool = False) -> None:
         table = Table(title=escape(title), title_justify="left", box=None, pad_edge=False)
         for heading in ("metric", "value", "interval", "n"):
             table.add_column(heading, justify="left" if heading == "metric" else "right")
-        for one in check.measurements:
-            if one.slice:
-                continue
+        for one in headlines(check):
             value = "not measurable" if one.value is None else _shown(one, one.value)
             between = ""
             if one.low is not None and one.high is not None and not one.is_exact:
                 between = _between(one, one.low, one.high)
-            table.add_row(escape(one.metric), value, between, f"{one.n:,}")
+            metric = f"{one.metric}, {slice_text(one.slice)}" if one.slice else one.metric
+            table.add_row(escape(metric), value, between, f"{one.n:,}")
         console.print(table)
+        for said in readings(check):
+            console.print(escape(clean(said)), style="dim")
         console.print()
     result = outcome(record.verdicts, record.checks)
     print_verdicts(record.verdicts, result, record.partial, quiet=quiet)

@@ -66,6 +66,9 @@ def run(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    search_dtype: Annotated[
+        str, typer.Option(help="What attacks search in: auto, float32 or bfloat16.")
+    ] = "auto",
     limit: Annotated[
         int | None,
         typer.Option(help="Examine a sample of this size; the run is then partial."),
@@ -76,6 +79,10 @@ def run(
         typer.Option(help="Run only this check; may be repeated. The run is then partial."),
     ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Touch no network.")] = False,
+    resources: Annotated[
+        Path | None,
+        typer.Option(help="Folder of what checks need besides; see auditkit fetch."),
+    ] = None,
     workers: Annotated[
         str,
         typer.Option(
@@ -141,10 +148,12 @@ def run(
         output=output,
         device=device,
         dtype=dtype,
+        search_dtype=search_dtype,
         limit=limit,
         seed=seed,
         only=tuple(only or ()),
         offline=offline,
+        resources=resources,
         workers=_workers(workers),
         fresh=fresh,
         answer_cache=not no_cache,

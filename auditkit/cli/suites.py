@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,16 +19,28 @@ __all__ = ["list_", "validate"]
 @app.command(cls=CommandWithVariables)
 def validate(
     suites: Annotated[list[str], typer.Argument(metavar="SUITE...", help="Files or names.")],
+    resources: Annotated[
+        Path | None,
+        typer.Option(help="Folder of what checks need besides; see auditkit fetch."),
+    ] = None,
     format: FormatFlag = Format.TEXT,  # noqa: A002
 ) -> int:
-    """Validate suites: keys, values, evaluators, their settings, and requirements."""
+    """Validate suites: keys, values, evaluators, their settings, and requirements.
+
+    A file that a check needs and that is missing is pointed out; the suite is valid without.
+    """
     from auditkit.checks import prepare_checks
+    from auditkit.needs import list_needs
+    from auditkit.resources import Resources
     from auditkit.suite import load_suite
 
     valid = []
+    store = Resources(resources)
     for source in suites:
         suite = load_suite(source)
-        checks = [check.name for check in prepare_checks(suite)]
+        prepared = prepare_checks(suite)
+        checks = [check.name for check in prepared]
+        missing = [need for need in list_needs(prepared, store) if need.found is None]
         included = [str(file) for file in suite.included]
         count = len(suite.requirements)
         valid.append(
@@ -38,6 +51,10 @@ def validate(
                 "includes": included,
                 "checks": checks,
                 "requirements": [one.describe() for one in suite.requirements],
+                "missing": [
+                    {**dataclasses.asdict(need.resource), "checks": list(need.checks)}
+                    for need in missing
+                ],
             }
         )
         if format is Format.TEXT:
@@ -46,6 +63,11 @@ def validate(
                 f"{source}: valid; {includes}checks {', '.join(checks)}; "
                 f"{count} requirement{'s' * (count != 1)}"
             )
+            for need in missing:
+                print(f"{source}: missing {need}{store.fault(need.resource)}")  # noqa: T201
+            if missing:
+                remedy = store.remedy([need.resource for need in missing], source)
+                print(f"{source}: {remedy}")  # noqa: T201
     if format is Format.JSON:
         print_json({"suites": valid, "exit_code": 0})
     return 0
