@@ -13,22 +13,20 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.util
 import inspect
 import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from auditkit._version import __version__
 from auditkit.contract import verify_evaluator
 from auditkit.errors import PluginError, did_you_mean
+from auditkit.python_files import FILE_MODULE, load_from_file, load_module, names_a_file
 
 if TYPE_CHECKING:
     from auditkit.evaluators.base import Evaluator
@@ -44,12 +42,13 @@ __all__ = [
 ]
 
 _BUILT_IN = {
+    "attack": "auditkit.evaluators.attack:Attack",
     "calibration": "auditkit.evaluators.calibration:Calibration",
     "efficiency": "auditkit.evaluators.efficiency:Efficiency",
     "performance": "auditkit.evaluators.performance:Performance",
+    "perturbation": "auditkit.evaluators.perturbation:Perturbations",
 }
 _OWN = "auditkit"
-_FILE_MODULE = "auditkit_plugin_"
 _GROUP = "auditkit.evaluators"
 
 
@@ -166,8 +165,8 @@ def load_evaluator(name: str) -> type[Evaluator]:
         If there is none or more than one, it cannot be imported, or it does not keep the
         contract.
     """
-    if ":" in name:
-        return verify_evaluator(_load_file(name), f"the evaluator '{name}'")
+    if names_a_file(name):
+        return verify_evaluator(load_from_file(name), f"the evaluator '{name}'")
     listings = find_evaluators()
     package, _, plain = name.rpartition("/")
     found = [
@@ -210,65 +209,9 @@ def _load_listed(listing: EvaluatorListing) -> type[Evaluator]:
     return evaluator
 
 
-def _load_file(name: str) -> object:
-    file, _, attribute = name.rpartition(":")
-    path = Path(file)
-    if not path.is_file():
-        raise PluginError(
-            f"there is no such file: {file}",
-            hint="Write ./file.py:Class, with the path from the current folder",
-        )
-    module = load_module(path.resolve(), file)
-    found = getattr(module, attribute, None)
-    if found is None:
-        classes = sorted(
-            key
-            for key, value in vars(module).items()
-            if inspect.isclass(value) and value.__module__ == module.__name__
-        )
-        raise PluginError(
-            f"{file} has no class '{attribute}'", hint=did_you_mean(attribute, classes)
-        )
-    return found
-
-
-@cache
-def load_module(path: Path, shown: str) -> ModuleType:
-    """Import a file by its path.
-
-    Parameters
-    ----------
-    path
-        The file, from the root of the file system.
-    shown
-        What messages call it.
-
-    Raises
-    ------
-    PluginError
-        If it cannot be imported.
-    """
-    # The name is the content's, so that a changed file is another module.
-    name = f"{_FILE_MODULE}{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise PluginError(f"{shown} is not a Python file", hint="Write ./file.py:Class")
-    # Loaded twice, by another spelling of its path say, its classes would not be the same.
-    if name in sys.modules:
-        return sys.modules[name]
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        raise PluginError(f"{shown} cannot be imported: {type(error).__name__}: {error}") from error
-    return module
-
-
 def module_file(evaluator: type[Evaluator]) -> Path | None:
     """Return the file an evaluator was loaded from by path, or None if it is imported by name."""
-    if not evaluator.__module__.startswith(_FILE_MODULE):
+    if not evaluator.__module__.startswith(FILE_MODULE):
         return None
     return Path(inspect.getfile(evaluator))
 
@@ -276,18 +219,29 @@ def module_file(evaluator: type[Evaluator]) -> Path | None:
 def source_digest(evaluator: type[Evaluator]) -> str:
     """Return the SHA-256 of the code that defines an evaluator.
 
-    Of auditkit's own that is its file; of a file, the file; of a package's, every Python file of
-    the package it is in, since it may rest on any of them.
+    Of auditkit's own that is its file and those of the packages it says it rests on; of a file,
+    the file; of a package's, every Python file of the package it is in, since it may rest on any
+    of them.
     """
     file = inspect.getsourcefile(evaluator)
     if file is None:
         return hashlib.sha256(b"").hexdigest()
     path = Path(file)
     package = str(getattr(sys.modules.get(evaluator.__module__), "__package__", None) or "")
-    if not package or package.partition(".")[0] == _OWN:
+    if not package:
         return hashlib.sha256(path.read_bytes()).hexdigest()
+    if package.partition(".")[0] != _OWN:
+        return _digest_of_files(path.parent, sorted(path.parent.rglob("*.py")))
+    if not evaluator.rests_on:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    root = Path(__file__).parent
+    others = (one for pattern in evaluator.rests_on for one in sorted(root.glob(pattern)))
+    return _digest_of_files(root, [path, *others])
+
+
+def _digest_of_files(root: Path, files: list[Path]) -> str:
     digest = hashlib.sha256()
-    for one in sorted(path.parent.rglob("*.py")):
+    for one in files:
         content = hashlib.sha256(one.read_bytes()).hexdigest()
-        digest.update(f"{one.relative_to(path.parent).as_posix()}\0{content}\n".encode())
+        digest.update(f"{one.relative_to(root).as_posix()}\0{content}\n".encode())
     return digest.hexdigest()

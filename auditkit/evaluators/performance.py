@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, Strict, field_validator
-from pydantic_core import CoreSchema
+from pydantic import BeforeValidator, Field, Strict, field_validator
 
 from auditkit.evaluators.base import Evaluator, Params
+from auditkit.evaluators.stated import OrText
 from auditkit.metrics import Area, Cells, ConfusionMatrix, Curve, Mean, Metric, Table
 from auditkit.metrics.hugging_face import Uses, declare
 
@@ -92,16 +92,7 @@ def _in_full(metric: Any) -> Any:
     return {"metric": metric} if isinstance(metric, str) else metric
 
 
-class _OrText:
-    """Tells the JSON Schema of suites that a text does as well."""
-
-    def __get_pydantic_json_schema__(
-        self, core: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        return {"anyOf": [{"type": "string"}, handler(core)]}
-
-
-_Stated = Annotated[HuggingFaceMetric, BeforeValidator(_in_full), _OrText()]
+_Stated = Annotated[HuggingFaceMetric, BeforeValidator(_in_full), OrText()]
 
 
 class PerformanceParams(Params):

@@ -201,11 +201,13 @@ class Grouping:
     @cached_property
     def _by_pattern(self) -> list[Index]:
         count = self.membership.shape[1]
+        grouped = np.flatnonzero(self.patterns >= 0)
+        patterns = self.patterns[grouped]
         # Short integers are sorted by radix, without comparisons.
-        short = self.patterns.astype(np.int16) if count < np.iinfo(np.int16).max else self.patterns
-        order = np.argsort(short, kind="stable")
-        sizes = np.bincount(self.patterns + 1, minlength=count + 1)
-        return [order[start:end] for start, end in pairwise(np.cumsum(sizes))]
+        short = patterns.astype(np.int16) if count < np.iinfo(np.int16).max else patterns
+        order = grouped[np.argsort(short, kind="stable")]
+        ends = np.cumsum(np.bincount(patterns, minlength=count))
+        return [order[start:end] for start, end in pairwise([0, *ends])]
 
     def rows(self, group: int) -> Index:
         """Row numbers of a group, ascending."""

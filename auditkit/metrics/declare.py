@@ -43,10 +43,21 @@ SelectiveFunction: TypeAlias = Literal["area", "accuracy"]
 class Mean:
     """Mean of a column. Boolean columns are proportions (Wilson), others real (BCa or t).
 
-    Missing values are left out and counted.
+    Missing values are left out and counted. ``bounds`` say between which values each row's lies:
+    without them a column whose values are all alike has no interval.
+
+    Raises
+    ------
+    ValueError
+        If the first of ``bounds`` is not below the second.
     """
 
     column: str
+    bounds: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
+            raise ValueError(f"the bounds {self.bounds} are not a lower and an upper one")
 
 
 @dataclass(frozen=True)
@@ -256,7 +267,8 @@ class Metric:
         Whether a higher or a lower value is better; ``none`` for what is merely described, and
         such metrics have no gap and no worst group.
     slice_by
-        Evidence columns that always cut it, such as ``("kind", "severity")``.
+        Evidence columns that always cut it, such as ``("kind", "severity")``. Rows without a
+        value in any column of a mean or ratio are then no part of it.
     by_group
         Whether it is cut by the group columns of the data; not where the groups of people have
         nothing to do with it, as with the speed of a model.

@@ -14,9 +14,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from auditkit.metrics.columns import Codes, Columns, Grouping, Index, groupings
-from auditkit.metrics.declare import Metric, Quantile
+from auditkit.metrics.declare import Mean, Metric, Quantile, Ratio
 from auditkit.metrics.estimators import Draw, Estimator, estimators
 from auditkit.metrics.over_groups import Extreme, GroupComparison
 from auditkit.record import Measurement
@@ -95,17 +96,36 @@ def measure_one(
 
 
 def _plan(columns: Columns, metrics: Sequence[Metric], settings: Settings) -> Iterator[_Pending]:
-    grouped: dict[tuple[tuple[str, str], ...], list[Grouping]] = {}
+    every = groupings(columns, settings.groups)
     for metric in metrics:
+        told = _told(columns, metric)
         for base, rows in _bases(columns, metric.slice_by):
-            key = tuple(base.items())
-            if key not in grouped:
-                grouped[key] = groupings(columns, settings.groups)
-                if base:
-                    grouped[key] = [_restrict(grouping, rows) for grouping in grouped[key]]
+            kept = rows if told is None else rows[told[rows]]
+            if base and not len(kept):
+                continue
+            grouped = every
+            if len(kept) < columns.rows:
+                grouped = [_restrict(grouping, kept) for grouping in every]
             for label, estimator in estimators(columns, metric, settings.labels, settings.positive):
                 task = _Task(metric, estimator, {**base, **label}, settings)
-                yield from task.pending(rows, grouped[key] if metric.by_group else ())
+                yield from task.pending(kept, grouped if metric.by_group else ())
+
+
+def _told(columns: Columns, metric: Metric) -> npt.NDArray[np.bool_] | None:
+    """Return which rows a statistic is about, where evidence holds rows of several sorts.
+
+    A ratio is about those that have one of its columns, a mean within ``slice_by`` about those
+    that have a value. None for every row.
+    """
+    match metric.statistic:
+        case Ratio(numerator=numerator, denominator=denominator):
+            names = [numerator, denominator]
+        case Mean(column=column) if metric.slice_by:
+            names = [column]
+        case _:
+            return None
+    untold = np.isnan(np.stack([columns.numbers(name) for name in names]))
+    return np.asarray(~untold.all(axis=0), dtype=bool)
 
 
 def _bases(columns: Columns, slice_by: tuple[str, ...]) -> Iterator[tuple[dict[str, str], Index]]:
@@ -115,14 +135,21 @@ def _bases(columns: Columns, slice_by: tuple[str, ...]) -> Iterator[tuple[dict[s
         return
     codes: list[Codes] = [columns.codes(column) for column in slice_by]
     stacked = np.stack([one.codes for one in codes], axis=1)
-    for combination in np.unique(stacked, axis=0):
-        if (combination < 0).any():
-            continue
+    known = np.flatnonzero((stacked >= 0).all(axis=1))
+    if not len(known):
+        return
+    combinations, place, counts = np.unique(
+        stacked[known], axis=0, return_inverse=True, return_counts=True
+    )
+    order = known[np.argsort(place.reshape(-1), kind="stable")]
+    for combination, rows in zip(
+        combinations, np.split(order, np.cumsum(counts)[:-1]), strict=True
+    ):
         base = {
             column: one.values[code][0]
             for column, one, code in zip(slice_by, codes, combination, strict=True)
         }
-        yield base, np.flatnonzero((stacked == combination).all(axis=1))
+        yield base, rows
 
 
 def _restrict(grouping: Grouping, rows: Index) -> Grouping:

@@ -51,6 +51,8 @@ def _of_statistic(metric: Metric) -> Range | None:
             return _OTHER_CELLS.get(function, _SHARE)
         case Area() | CalibrationError() | SelectiveRisk():
             return _SHARE
+        case Mean(bounds=(low, high)):
+            return low, high
         case Mean(column="correct"):  # true or false in every table of evidence
             return _SHARE
         case _:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from auditkit.errors import CheckError
 from auditkit.metrics.columns import Columns
 from auditkit.metrics.declare import (
     Area,
@@ -89,7 +90,14 @@ def _mean(columns: Columns, statistic: Mean) -> Estimator:
         return proportion(
             boolean_codes(values), np.array([False, True]), np.array([True, True]), "no examples"
         )
-    return MomentEstimator(values, None)
+    if statistic.bounds is None:
+        return MomentEstimator(values, None)
+    low, high = statistic.bounds
+    if np.nanmin(values, initial=low) < low or np.nanmax(values, initial=high) > high:
+        raise CheckError(
+            f"column {statistic.column!r} of the evidence has values outside of {low:g} to {high:g}"
+        )
+    return MomentEstimator(values, None, statistic.bounds)
 
 
 def _ratio(columns: Columns, statistic: Ratio) -> Estimator:

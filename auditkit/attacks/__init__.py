@@ -1,0 +1,1 @@
+"""Adversarial attacks: TextAttack's recipes, driven through the engine."""
