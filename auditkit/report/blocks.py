@@ -24,8 +24,10 @@ __all__ = [
     "Figure",
     "Ids",
     "Items",
+    "Line",
     "Prose",
     "Row",
+    "Run",
     "Section",
     "Table",
     "cut_rows",
@@ -38,17 +40,38 @@ SHOWN_ROWS = 200
 
 
 @dataclass(frozen=True)
+class Run:
+    """Words of a text that was changed: they stayed, went, came, or are not shown.
+
+    ``words`` counts those that are not shown: ``left-out`` or behind blocks.
+    """
+
+    text: str
+    kind: Literal["same", "gone", "new", "hidden", "left-out"] = "same"
+    words: int = 0
+
+
+@dataclass(frozen=True)
+class Line:
+    """A changed text, or one of a pair, which then has a ``title``."""
+
+    runs: Sequence[Run]
+    title: str = ""
+
+
+@dataclass(frozen=True)
 class Cell:
     """A cell: its text, and smaller words below it.
 
     ``kind`` says how it is set: ``status`` takes a verdict's status as its text, ``figure`` a
-    drawing, ``absent`` words in the place of a number.
+    drawing, ``change`` the lines of a changed text, ``absent`` words in the place of a number.
     """
 
     text: str = ""
     small: str = ""
-    kind: Literal["text", "number", "absent", "code", "status", "figure"] = "text"
+    kind: Literal["text", "number", "absent", "code", "status", "figure", "change"] = "text"
     figure: Markup | None = None
+    lines: Sequence[Line] = ()
 
 
 @dataclass(frozen=True)

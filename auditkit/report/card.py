@@ -21,22 +21,32 @@ __all__ = ["CARD_NAME", "render_card", "write_card"]
 CARD_NAME = "card.html"
 
 
-def render_card(record: Record) -> str:
+def render_card(record: Record, folder: Path | None = None) -> str:
     """Return the card of a record as HTML.
 
-    Pure: the same record gives the same bytes, wherever it is rendered.
+    The same record and evidence give the same bytes, wherever they are rendered.
+
+    Parameters
+    ----------
+    record
+        The run.
+    folder
+        The run's folder, where the texts are that the card may show. Without it, or where the
+        evidence is not what the record was made from, the card says that they are not at hand.
     """
     from auditkit.report.page import build_page
+    from auditkit.report.samples import read_samples
     from auditkit.report.words import STATUS
 
     template = _environment().get_template("card.html.j2")
-    return template.render(page=build_page(record), statuses=STATUS)
+    page = build_page(record, read_samples(record, folder))
+    return template.render(page=page, statuses=STATUS)
 
 
 def write_card(record: Record, folder: Path) -> Path:
     """Write ``card.html`` into a run's folder and return its path."""
     path = folder / CARD_NAME
-    write_atomically(path, render_card(record).encode())
+    write_atomically(path, render_card(record, folder).encode())
     return path
 
 

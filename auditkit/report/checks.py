@@ -7,18 +7,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from auditkit.record import CheckRecord, DataRecord, Measurement
+from auditkit.report.attack import attack_sections
 from auditkit.report.blocks import (
     Block,
     Fact,
     Facts,
     Figure,
     Ids,
+    Items,
     Prose,
     Row,
     Section,
     Table,
 )
+from auditkit.report.examples import examples_section
 from auditkit.report.formats import number, plural, quoted, shorten
+from auditkit.report.headlines import readings
 from auditkit.report.measured import (
     Arranged,
     Mark,
@@ -29,22 +33,34 @@ from auditkit.report.measured import (
     listing,
     pivot,
 )
+from auditkit.report.perturbation import perturbation_sections
+from auditkit.report.samples import ExamplesShown, Sample
 from auditkit.report.tables import table_sections
 from auditkit.report.words import DIMENSIONS, key_title, reading, term
 
 __all__ = ["check_section"]
 
+_OWN_SECTIONS = {"attack": attack_sections, "perturbation": perturbation_sections}
+_OWN_KEYS = frozenset({"kind", "recipe"})
+"""Measurements cut by these are told by the sections of their evaluator."""
+_REMARKS = 30
 _MAIN_METRICS = 4
 _CLASS_PANELS = 3
 _GROUP_PANELS = 2
 
 
 def check_section(
-    check: CheckRecord, data: DataRecord | None, ids: Ids, ran_on: str | None = None
+    check: CheckRecord,
+    data: DataRecord | None,
+    ids: Ids,
+    ran_on: str | None = None,
+    sample: Sample | None = None,
+    shown: ExamplesShown = "none",
 ) -> Section:
     """Return everything the card says of a check: readings, figures, slices, how it was run.
 
-    ``ran_on`` is the hardware in words, which a volatile check has to name.
+    ``ran_on`` is the hardware in words, which a volatile check has to name. ``sample`` are the
+    texts to show of checks that change texts, and ``shown`` says how much of them.
     """
     dimension, _, meaning = DIMENSIONS.get(check.evaluator, "").partition(": ")
     title = dimension or check.evaluator
@@ -60,21 +76,39 @@ def check_section(
             _how(check),
         ]
         return Section(section_id, title, blocks)
-    arranged = arrange(check.measurements, data.groups if data else ())
+    own = _OWN_SECTIONS.get(check.evaluator)
+    told = [one for one in check.measurements if not (own and _OWN_KEYS & one.slice.keys())]
+    arranged = arrange(told, data.groups if data else ())
     sections = [
-        *_overall(arranged, ids),
+        *(own(check, ids) if own else _overall(arranged, ids)),
         *_by_class(arranged, ids),
         *table_sections(check.tables, ids),
         *_groups(check, data, arranged, ids),
         *_crossed(arranged, ids),
         *_other(arranged, ids),
     ]
-    lead = [Prose(f"{meaning.capitalize()}.")] if meaning else []
+    if own:
+        with_ids = data is not None and "id" not in data.columns
+        attack = check.evaluator == "attack"
+        sections.append(examples_section(sample, shown, ids, attack=attack, with_ids=with_ids))
+    lead: list[Block] = [Prose(f"{meaning.capitalize()}.")] if meaning else []
+    lead += [Prose(said, lead=not place) for place, said in enumerate(readings(check))]
     if check.volatile and ran_on:
         lead.append(Prose(f"Measured {ran_on}. Elsewhere, or at another time, it may differ."))
     if not check.measurements:
         lead.append(Prose("This check ran and measured nothing."))
+    lead += _remarks(check)
     return Section(section_id, title, [*lead, _how(check)], sections)
+
+
+def _remarks(check: CheckRecord) -> list[Block]:
+    """Return what a reader has to know of the check, such as what was left out and why."""
+    if not check.remarks:
+        return []
+    told = [("", f"{shorten(said, 400)}.") for said in check.remarks[:_REMARKS]]
+    if len(check.remarks) > _REMARKS:
+        told.append(("", f"and {len(check.remarks) - _REMARKS} more, in record.json"))
+    return [Items(told)]
 
 
 def _how(check: CheckRecord) -> Facts:
@@ -95,6 +129,10 @@ def _how(check: CheckRecord) -> Facts:
         Fact("Data", check.data, "code"),
         Fact("Smallest group compared", plural(check.minimum_group, "example")),
         Fact("Evidence", evidence),
+        *(
+            Fact(f"Needed {one.name}", f"{one.digest} ({one.origin})", "code")
+            for one in check.resources
+        ),
         Fact("Time", f"{number(check.seconds, 1)} seconds"),
     ]
     return Facts([*facts, *settings], summary="How this check was run")

@@ -281,6 +281,8 @@ def _cost(engine: EngineRecord) -> Iterator[Fact]:
     shapes = ", ".join(f"{length}: {rows}" for length, rows in engine.shapes.items())
     yield Fact("Texts asked for", count(engine.queries))
     yield Fact("Texts the model ran", count(engine.unique))
+    if engine.searched:
+        yield Fact(f"… of them in {engine.search_dtype}, for a search", count(engine.searched))
     yield Fact("Answered from memory", count(engine.cache_hits))
     yield Fact("Answered from the cache on disk", count(engine.disk_hits))
     yield Fact("Forward passes", count(engine.batches))
@@ -321,6 +323,8 @@ def repeat_command(record: Record) -> str:
     parts += last
     if model.dtype not in (None, "float32"):
         parts += ["--dtype", str(model.dtype)]
+    if record.engine is not None and record.engine.search_dtype not in (None, model.dtype):
+        parts += ["--search-dtype", str(record.engine.search_dtype)]
     return shlex.join(parts)
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "pivot",
     "requirement_title",
     "slice_text",
+    "value_cell",
     "whole_metrics",
 ]
 
@@ -38,6 +39,7 @@ _PRIORITY = (
     "accuracy", "subset_accuracy", "f1_macro", "f1_micro", "roc_auc", "average_precision",
     "balanced_accuracy", "f1", "recall", "precision", "expected_calibration_error",
     "accuracy_at_coverage", "brier_score", "area_under_risk_coverage",
+    "worst_case_accuracy", "accuracy_under_attack", "attack_success_rate", "flip_rate",
 )  # fmt: skip
 _CHART_ROWS = 24
 

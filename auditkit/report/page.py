@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from auditkit.record import DataRecord, Measurement, ModelRecord, Record, Verdict
+from auditkit.report.attack import not_attacked
 from auditkit.report.blocks import (
     Block,
     Cell,
@@ -32,6 +33,7 @@ from auditkit.report.formats import (
     shorten,
 )
 from auditkit.report.measured import requirement_title, slice_text
+from auditkit.report.samples import Sample, examples_shown
 from auditkit.report.words import DIMENSIONS, STATUS, term
 from auditkit.requirements import outcome
 
@@ -72,8 +74,16 @@ class Page:
     sections: tuple[Section, ...]
 
 
-def build_page(record: Record) -> Page:
-    """Return a record as the parts of a card, drawings included."""
+def build_page(record: Record, samples: Mapping[str, Sample]) -> Page:
+    """Return a record as the parts of a card, drawings included.
+
+    Parameters
+    ----------
+    record
+        The run.
+    samples
+        The texts to show, by check; see :func:`~auditkit.report.samples.read_samples`.
+    """
     ids = Ids()
     model, suite = shorten(record.model.source, 160), shorten(record.suite.name, 80)
     if record.suite.implied:
@@ -86,7 +96,14 @@ def build_page(record: Record) -> Page:
         about_section(record, ids),
         _requirements(record, ids),
         *(
-            check_section(check, data.get(check.data), ids, record.ran_on)
+            check_section(
+                check,
+                data.get(check.data),
+                ids,
+                record.ran_on,
+                samples.get(check.name),
+                examples_shown(record),
+            )
             for check in record.checks
         ),
         _not_measured(record, ids),
@@ -254,6 +271,7 @@ def not_measured(record: Record) -> list[tuple[str, str]]:
         for verdict in record.verdicts
         if verdict.status == "missing"
     ]
+    items += [item for check in record.checks for item in not_attacked(check)]
     items += _without_value(record)
     items += [item for data in record.data for item in _lost(data, record.model)]
     covered = {check.evaluator for check in record.checks}

@@ -18,7 +18,8 @@ from auditkit.report.formats import (
     quantity,
     shorten,
 )
-from auditkit.report.measured import by_priority, requirement_title
+from auditkit.report.headlines import headlines, readings
+from auditkit.report.measured import by_priority, requirement_title, slice_text
 from auditkit.report.page import not_measured, verdict_panel
 from auditkit.report.words import STATUS, reading, term
 
@@ -105,19 +106,20 @@ def _requirements(record: Record) -> Iterator[str]:
 
 
 def _measured(record: Record) -> Iterator[str]:
-    """Yield the first few measurements over all examples, and every gap, of each check."""
+    """Yield the first few measurements and the first gaps of each check."""
     for check in record.checks:
         if check.status != "ok":
             continue
-        overall = {one.metric: one for one in check.measurements if not one.slice}
-        shown = [overall[name] for name in by_priority(overall.values())[:_METRICS]]
+        first = headlines(check)
+        order = by_priority(first)
+        shown = [one for name in order for one in first if one.metric == name][:_METRICS]
         gaps = [one for one in check.measurements if tuple(one.slice) == ("group",)]
         if not shown and not gaps:
             continue
         yield from (f"## Check {_text(check.name)}", "")
-        said = reading(shown[0]) if shown else None
-        if said:
-            yield from (_text(said, 500), "")
+        told = readings(check) or [reading(one) or "" for one in shown[:1]]
+        for sentence in filter(None, told):
+            yield from (_text(sentence, 500), "")
         if check.volatile and record.ran_on:
             yield from (f"Measured {_text(record.ran_on)}.", "")
         yield from ("| Metric | Value | Interval | Examples |", "|---|---:|---|---:|")
@@ -127,8 +129,10 @@ def _measured(record: Record) -> Iterator[str]:
 
 def _row(one: Measurement) -> str:
     title = term(one.metric).title
-    if one.slice:
+    if "group" in one.slice:
         title = f"{title}, by {one.slice['group']}"
+    elif one.slice:
+        title = f"{title}, {slice_text(one.slice)}"
     if one.value is None:
         return f"| {_text(title)} | not measurable | {_text(one.note or '')} | {count(one.n)} |"
     unit = term(one.metric).unit

@@ -14,10 +14,12 @@ __all__ = [
     "CARD_FIELDS",
     "DIMENSIONS",
     "STATUS",
+    "OutOf",
     "Status",
     "Term",
     "key_title",
     "method_meaning",
+    "out_of",
     "reading",
     "term",
 ]
@@ -98,6 +100,46 @@ _TERMS: dict[str, Term] = {
     "f1": Term("F1", _F1),
     "support": Term("Support", "examples with this label", whole=True),
     "count": Term("Count", "examples in the group", whole=True),
+    "accuracy_drop": Term(
+        "Accuracy drop",
+        "accuracy on the originals of changed texts less that on the changed texts",
+    ),
+    "flip_rate": Term(
+        "Flip rate", "of the texts a change left its mark on, the share that is decided otherwise"
+    ),
+    "turn_rate": Term(
+        "Turn rate", "where the change should turn the decision, the share in which it does"
+    ),
+    "label_flip_rate": Term(
+        "Label flip rate", "of the changed texts, the share in which this label comes or goes"
+    ),
+    "changed_rate": Term("Changed texts", "the share of texts that the kind finds a place in"),
+    "worst_case_accuracy": Term(
+        "Worst-case accuracy",
+        "the share of examples right on the original and on every changed text",
+        of_100="Of {base} examples the model gets about {} right whatever the noise",
+    ),
+    "attack_success_rate": Term(
+        "Attack success rate", "of the examples attacked, the share in which the attack wins"
+    ),
+    "accuracy_under_attack": Term(
+        "Accuracy under attack",
+        "the share of examples right at first that the attack could not turn; examples that were "
+        "wrong from the start count against it",
+    ),
+    "perturbed_word_rate": Term(
+        "Words changed", "where the attack wins, the share of words it changed, on average"
+    ),
+    "queries": Term(
+        "Questions", "distinct texts the model was asked about for one example, on average"
+    ),
+    "not_attacked_rate": Term(
+        "Not attacked",
+        "the share of examples where the attack came to no end, as where a budget ran out",
+    ),
+    "similarity": Term(
+        "Similarity", "of the changed text to the original, by the sentence encoder that was named"
+    ),
     "matthews_correlation": Term(
         "Matthews correlation",
         "agreement of predictions and labels: 1 is perfect, 0 is chance, −1 is always wrong",
@@ -230,14 +272,35 @@ def reading(measurement: Measurement) -> str | None:
             return f"{sentence}."
         low, high = ends(found[0], found[1], unit=words.unit)
         return f"{sentence}; with {sure} confidence between {low} and {high}."
-    base = _base(measurement.value, found)
-    filled = words.of_100.format(
-        f"{measurement.value * base:,.0f}", base=count(base), label=quoted(label)
-    )
-    if len(found) < 2:
+    share = out_of(measurement.value, measurement.low, measurement.high)
+    filled = words.of_100.format(share.value, base=share.base, label=quoted(label))
+    if not share.low:
         return f"{filled}."
-    least, most = _outwards(found[0] * base, up=False), _outwards(found[1] * base, up=True)
-    return f"{filled}; with {sure} confidence between {least} and {most}."
+    return f"{filled}; with {sure} confidence between {share.low} and {share.high}."
+
+
+@dataclass(frozen=True)
+class OutOf:
+    """A share told as so many of a round number: all as text, the ends empty where unknown."""
+
+    base: str
+    value: str
+    low: str = ""
+    high: str = ""
+
+
+def out_of(value: float, low: float | None = None, high: float | None = None) -> OutOf:
+    """Return a share as so many of 100, or of more where 100 would round it away.
+
+    Ends of the interval are rounded outwards.
+
+    >>> out_of(0.124, 0.091, 0.1501)
+    OutOf(base='100', value='12', low='9', high='16')
+    """
+    found = [] if low is None or high is None else [low, high]
+    base = _base(value, found)
+    around = [_outwards(end * base, up=bool(place)) for place, end in enumerate(found)]
+    return OutOf(count(base), f"{value * base:,.0f}", *around)
 
 
 def _base(value: float, ends: list[float]) -> int:
@@ -312,7 +375,14 @@ def method_meaning(method: str) -> str:
     return ""
 
 
-_KEYS = {"label": "Class", "group": "Group column"}
+_KEYS = {
+    "label": "Class",
+    "group": "Group column",
+    "kind": "Kind",
+    "severity": "Severity",
+    "recipe": "Recipe",
+    "side": "Side",
+}
 
 
 def key_title(key: str) -> str:
@@ -323,8 +393,9 @@ def key_title(key: str) -> str:
 DIMENSIONS: dict[str, str] = {
     "performance": "Performance: how often the model is right, overall and for each class",
     "calibration": "Calibration: whether its probabilities can be taken at their word",
-    "perturbation": "Robustness to perturbations: typing errors, case, punctuation",
-    "attack": "Adversarial attacks: texts changed on purpose to mislead it",
+    "perturbation": "Robustness to everyday noise: whether typing errors, case or punctuation "
+    "change its decisions",
+    "attack": "Robustness to attack: whether texts changed on purpose mislead it",
     "fairness": "Group fairness: selection and error rates of groups of people compared",
     "counterfactual": "Counterfactual bias: whether changing only a group term changes the answer",
     "faithfulness": "Faithfulness of explanations: whether they show what the model relied on",

@@ -41,7 +41,10 @@ SCHEMA = 1
 """The newest schema of a suite file that is understood."""
 
 RESERVED_GROUPS = frozenset(
-    {"group", "label", "kind", "severity", "recipe", "lexicon", "pair", "explainer", "bias_type"}
+    {
+        *("group", "label", "kind", "severity", "side", "recipe", "lexicon", "pair", "explainer"),
+        "bias_type",
+    }
 )
 """Names a group column may not have: keys of a slice with a meaning of their own."""
 
@@ -277,7 +280,10 @@ class Requirement(_Frozen):
 
 
 class CardTexts(_Frozen):
-    """What only a person can say; what is missing shows as a gap on the card."""
+    """What only a person can say, and how much of the texts may be shown.
+
+    What nobody said shows as a gap on the card.
+    """
 
     intended_use: OptionalText = None
     """What the model is for, and who is meant to use it."""
@@ -291,6 +297,13 @@ class CardTexts(_Frozen):
     """Whom to ask, or to tell of a defect."""
     license: OptionalText = None
     """Under which terms it may be used."""
+    examples: Annotated[Literal["none", "redacted", "full"], BeforeValidator(_text)] = "redacted"
+    """How much of people's texts the card may show.
+
+    ``redacted`` shows of a text only changed words, a few at most, and a block for every other
+    word, digit, address and handle; a changed word may still be a name. ``full`` shows the texts,
+    ``none`` no examples.
+    """
 
 
 class Suite(_Frozen):
@@ -319,7 +332,7 @@ class Suite(_Frozen):
     card: Annotated[CardTexts, BeforeValidator(_or_empty_mapping)] = Field(
         default_factory=CardTexts
     )
-    """What only a person can say; gaps show as gaps on the card."""
+    """What only a person can say, and how much of the texts the card may show."""
 
     _document: Document | None = PrivateAttr(default=None)
     _source: str | None = PrivateAttr(default=None)

@@ -16,6 +16,13 @@ from auditkit.audit import Options, run_audit
 from auditkit.report.card import render_card
 from tests.report.html_tree import parse
 from tests.report.report_records import HOSTILE, build, check, dataset, measure
+from tests.report.robustness_records import (
+    attack_check,
+    attack_row,
+    noise_check,
+    robust,
+    write_evidence,
+)
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 CHROMIUM = CHROMIUM or shutil.which("google-chrome")
@@ -138,6 +145,34 @@ def test_card_calls_nobody(browse: Browse, listener: Listener) -> None:
     # The control: the same words as markup do call, so the listener hears.
     browse(f"<!doctype html><title>x</title>{''.join(words)}", "--dump-dom")
     assert listener.calls > 0
+
+
+def robust_card(folder: Path, words: list[str]) -> str:
+    """A card with curves, gaps and texts, every fold of it open."""
+    rows = [
+        attack_row(k, word, f"{word} was {'good' * 30}", f"{word} was {'godo' * 30}", label=word)
+        for k, word in enumerate(words)
+    ]
+    parts = write_evidence(folder, "attack", rows)
+    record = robust(noise_check(remarks=words), attack_check(parts), examples="full")
+    return render_card(record, folder).replace("<details>", "<details open>")
+
+
+def test_changed_texts_run_nothing_and_call_nobody(
+    browse: Browse, listener: Listener, tmp_path: Path
+) -> None:
+    dumped = browse(robust_card(tmp_path, [*callers(listener.url), *HOSTILE]), "--dump-dom")
+    assert listener.calls == 0
+    assert title(dumped).startswith("Audit of ")
+    assert not list(parse(dumped).all("script", "img", "iframe", "link"))
+
+
+def test_changed_texts_and_curves_fit_a_phone_and_paper(browse: Browse, tmp_path: Path) -> None:
+    page = robust_card(tmp_path, ["deepwordbug", "x" * 60])
+    wide, may_be = width_in_frame(browse, page, 390)
+    assert wide <= may_be
+    wide, may_be = width_in_frame(browse, page.replace("@media print", "@media all"), 688)
+    assert wide <= may_be
 
 
 def width_in_frame(browse: Browse, page: str, available: int) -> tuple[int, int]:
