@@ -58,7 +58,7 @@ format: $(VENV)/.dev
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[attacks]"
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt

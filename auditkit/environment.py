@@ -13,7 +13,7 @@ __all__ = ["collecting_versions", "environment"]
 
 _PACKAGES = (
     "torch", "transformers", "tokenizers", "safetensors", "datasets", "pyarrow", "pandas",
-    "numpy", "scipy", "scikit-learn", "altair", "vl-convert-python",
+    "numpy", "scipy", "scikit-learn", "altair", "vl-convert-python", "textattack", "nltk",
 )  # fmt: skip
 _COLLECTING = ("torch", "transformers", "tokenizers", "numpy")
 
@@ -32,9 +32,9 @@ def environment(*, seed: int, draws: int, threads: int | None) -> Environment:
     )
 
 
-def collecting_versions() -> dict[str, str]:
-    """Return the versions of the libraries that evidence depends on."""
-    return _versions(_COLLECTING)
+def collecting_versions(also: tuple[str, ...] = ()) -> dict[str, str]:
+    """Return the versions of the libraries that evidence depends on, and of ``also``."""
+    return _versions((*_COLLECTING, *also))
 
 
 def _versions(packages: tuple[str, ...]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from auditkit.record import RECORD_NAME, Record, read_record, write_record
 __all__ = ["RENDERED", "drop_stale", "only_run_in", "write_run"]
 
 RENDERED = ("card.html", "summary.md")
-"""Pages made from the record alone."""
+"""Pages made from the record; the card also shows texts from the evidence."""
 
 
 @contextmanager

@@ -89,9 +89,9 @@ def test_a_dry_run_times_the_model_and_not_the_cache(cache, suite, checkpoint, m
     asked = []
     forward = SequenceClassifier.forward
 
-    def counted(self, *arguments):
+    def counted(self, *arguments, **options):
         asked.append(arguments)
-        return forward(self, *arguments)
+        return forward(self, *arguments, **options)
 
     monkeypatch.setattr(SequenceClassifier, "forward", counted)
     for _ in range(2):

@@ -22,6 +22,7 @@ from auditkit.errors import SuiteError, UsageError
 from auditkit.evaluators.predictions import Predictions
 from auditkit.evidence import digest_file
 from auditkit.record import read_record
+from auditkit.report.facts import repeat_command
 from auditkit.requirements import outcome
 from tests.conftest import write_messages
 from tests.models import tiny
@@ -194,6 +195,20 @@ def test_what_evidence_depends_on_makes_it_anew(
     again = run_audit(suite, str(checkpoint), options)
     assert again.record.check("shouting").resumed_parts == 0
     assert (again.record.engine.queries == 600) is predictions_again
+
+
+def test_what_a_search_in_another_dtype_found_is_made_anew(with_plugin, checkpoint, tmp_path):
+    suite, options = with_plugin(), Options(output=tmp_path / "run", search_dtype="float32")
+    exact = run_audit(suite, str(checkpoint), options).record
+    rough = run_audit(suite, str(checkpoint), replace(options, search_dtype="bfloat16")).record
+    again = run_audit(suite, str(checkpoint), replace(options, search_dtype="bfloat16")).record
+    assert rough.check("shouting").resumed_parts == 0
+    assert again.check("shouting").resumed_parts == 6
+    assert exact.id != rough.id == again.id
+    dtypes = [record.engine.search_dtype for record in (exact, rough, again)]
+    assert dtypes == ["float32", "bfloat16", "bfloat16"]
+    assert "--search-dtype bfloat16" in repeat_command(rough)
+    assert "--search-dtype" not in repeat_command(exact)
 
 
 def test_a_damaged_part_is_made_again(with_plugin, checkpoint, tmp_path):

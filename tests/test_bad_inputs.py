@@ -77,6 +77,16 @@ CASES: dict[str, tuple[Callable[[Place], object], list[str], list[str]]] = {
     "unknown device": (lambda p: None, ["--device", "quantum"], ["quantum", "cpu"]),
     "absent device": (lambda p: None, ["--device", "cuda:77"], ["cuda:77"]),
     "unknown dtype": (lambda p: None, ["--dtype", "int3"], ["int3", "float32"]),
+    "unknown search dtype": (
+        lambda p: None,
+        ["--search-dtype", "float16"],
+        ["unknown search dtype 'float16'", "bfloat16"],
+    ),
+    "dtypes that do not go together": (
+        lambda p: None,
+        ["--dtype", "bfloat16", "--search-dtype", "float32"],
+        ["searches in bfloat16", "--search-dtype"],
+    ),
     "dtype the device cannot do": (
         lambda p: None,
         ["--device", "cpu", "--dtype", "float16"],

@@ -45,9 +45,9 @@ def clock(monkeypatch):
     monkeypatch.setattr("auditkit.inference.speed.perf_counter", made)
     forward = SequenceClassifier.forward
 
-    def slow(self, batch, length):
+    def slow(self, batch, length, **options):
         made.now += 0.010 + 0.001 * len(batch)
-        return forward(self, batch, length)
+        return forward(self, batch, length, **options)
 
     monkeypatch.setattr(SequenceClassifier, "forward", slow)
     return made

@@ -42,7 +42,8 @@ MAY_IMPORT = {
         "plugins",
     ),
     "suite": ("errors", "suite"),
-    "report": ("_version", "errors", "record", "requirements", "report"),
+    # The texts a card shows are in the evidence, not in the record.
+    "report": ("_version", "errors", "record", "requirements", "evidence", "report"),
     "models": ("errors", "models"),
     "inference": ("models.base", "inference"),
     "execution": (
@@ -50,16 +51,33 @@ MAY_IMPORT = {
         "execution",
         "evidence",
         "evaluators.base",
+        "evaluators.seeding",
         "inference.base",
         "models.base",
         "plugins",
         "data",
+        "resources",
     ),
-    "evaluators": ("errors", "metrics", "inference.base", "evaluators", "data"),
+    "resources": ("cache_folder", "errors", "resources"),
+    "python_files": ("errors",),
+    "perturbations": ("errors", "python_files", "perturbations"),
+    "attacks": ("errors", "python_files", "resources", "attacks"),
+    "evaluators": (
+        "errors",
+        "metrics",
+        "inference.base",
+        "evaluators",
+        "data",
+        "data.sampling",
+        "resources",
+        "python_files",
+        "perturbations",
+        "attacks",
+    ),
     "data": ("cache_folder", "errors", "suite", "data"),
     "drafting": ("errors", "suite", "data", "drafting"),
 }
-# A type of what is passed in, seen by the type checker alone.
+# A type of what is passed in, seen by the type checker alone; what is named in full is not.
 TYPES_ONLY = {"evaluators": ("data",), "execution": ("data",)}
 
 

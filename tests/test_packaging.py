@@ -56,7 +56,11 @@ def test_the_wheel_holds_what_runs_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     for suite in SUITES:
         assert f"auditkit/suites/{suite}" in names
-    for needed in ("auditkit/py.typed", "auditkit/demo/suite.yaml"):
+    for needed in (
+        "auditkit/py.typed",
+        "auditkit/demo/suite.yaml",
+        "auditkit/resources/nltk_data/corpora/stopwords/english",
+    ):
         assert needed in names
     assert any(name.startswith("auditkit/report/templates/") for name in names)
     assert not [name for name in names if not name.startswith(("auditkit/", "auditkit-"))]

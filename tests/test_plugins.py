@@ -209,6 +209,7 @@ def test_entry_point_and_class_agree_on_the_name(install):
         ("tasks =", "volatile = 'yes'; tasks =", "volatile = 'yes'; it must be True or False"),
         ("tasks =", "shard_size = 0; tasks =", "shard_size = 0; it must be a whole number"),
         ("tasks =", "shard_size = True; tasks =", "shard_size = True"),
+        ("tasks =", "concurrency = 0; tasks =", "concurrency = 0; it must be a whole number"),
         ("tasks =", "isolation = 'fibre'; tasks =", "'thread' or 'process'"),
         ("tasks =", "Params = dict; tasks =", "Params = <class 'dict'>; it must be a pydantic"),
         ("def collect", "def gather", "does not define collect"),

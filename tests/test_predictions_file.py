@@ -501,6 +501,7 @@ def test_the_recorded_command_makes_the_same_audit(with_suite, suite, write, aud
         (["SUITE", "--model", "m", "--score", "p"], "--score goes with --predictions only"),
         (["--predictions", "FILE", "--data", "d.csv"], "--data goes with --model only"),
         (["--predictions", "FILE", "--device", "cpu"], "--device is about a model"),
+        (["--predictions", "FILE", "--search-dtype", "float32"], "--search-dtype is about a model"),
         (["--predictions", "FILE", "--allow-pickle"], "--allow-pickle is about a model"),
         (["--predictions", "FILE", "--limit", "0"], "--limit must be at least 1"),
         (["SUITE", "--model", "m"], "the suite names no data. Name them with --data FILE"),

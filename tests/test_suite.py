@@ -86,6 +86,7 @@ def test_everything_in_a_good_suite_is_read(write) -> None:
     assert suite.requirements[0].bound == "interval"
     assert suite.card.intended_use == "Sorting reviews."
     assert suite.card.license is None
+    assert suite.card.examples == "redacted"
 
 
 def test_lines_are_those_of_the_file(write) -> None:
@@ -218,6 +219,12 @@ BAD_SUITES = {
     ),
     "unknown card key": (
         minimal("card:\n  licence: MIT"), 7, ["unknown key 'licence'", "Did you mean 'license'"],
+    ),
+    "examples of a card that cannot be": (
+        minimal("card:\n  examples: some"), 7, ["'card.examples'", "none, redacted, full"],
+    ),
+    "examples of a card that are empty": (
+        minimal("card:\n  examples:"), 7, ["'card.examples'", "none, redacted, full"],
     ),
     "misspelt include": (minimal("inclde: base.yaml"), 6, ["Did you mean 'include'"]),
     "not there to include": (minimal("include: base.yaml"), 6, ["base.yaml' to include"]),

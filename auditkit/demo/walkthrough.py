@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 from auditkit.audit import Options, run_audit
@@ -17,6 +18,8 @@ from auditkit.requirements import outcome
 from auditkit.terminal import print_verdicts
 
 __all__ = ["plain_accuracies", "run_demo"]
+
+_SUITE, _WITH_ATTACK = "suite.yaml", "attacked.yaml"
 
 
 def run_demo(folder: Path, progress: Progress, *, quiet: bool = False) -> int:
@@ -51,11 +54,18 @@ def run_demo(folder: Path, progress: Progress, *, quiet: bool = False) -> int:
 
 
 def _write_suite(folder: Path, made: DemoFiles) -> Path:
-    """Write the demonstration's suite beside its data, so that it can be read and run again."""
-    text = (files("auditkit.demo") / "suite.yaml").read_text(encoding="utf-8")
-    path = folder / "suite.yaml"
-    write_atomically(path, text.replace("DATA", json.dumps(str(made.data))).encode())
-    return path
+    """Write the demonstration's suites beside its data, so that they can be read and run again.
+
+    Returns the one to run: attacks need a library that a plain installation does not have.
+    """
+    for name in (_SUITE, _WITH_ATTACK):
+        text = (files("auditkit.demo") / name).read_text(encoding="utf-8")
+        content = text.replace("DATA", json.dumps(str(made.data)))
+        write_atomically(folder / name, content.encode())
+    if find_spec("textattack") is not None:
+        return folder / _WITH_ATTACK
+    print('Without an attack, which needs: pip install "auditkit[attacks]"')  # noqa: T201
+    return folder / _SUITE
 
 
 def _show_by_hand(made: DemoFiles) -> None:

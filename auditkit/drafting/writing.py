@@ -122,8 +122,9 @@ def _requirements(draft: Draft, sample: Sample, checks: Collection[str]) -> Iter
 def _card() -> Iterator[str]:
     yield "# Only you can say this; what is left out shows as a gap on the card."
     descriptions = field_descriptions(CardTexts)
-    for key in CardTexts.model_fields:
-        yield f"# {key}: {descriptions.get(key, '…')}"
+    for key, field in CardTexts.model_fields.items():
+        said = descriptions.get(key, "…").partition("\n")[0]
+        yield f"# {key}: {said}" if field.default is None else f"# {key}: {field.default}  # {said}"
 
 
 def _indented(lines: Iterable[str]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -12,7 +14,9 @@ import sklearn.metrics as sk
 from auditkit.errors import CheckError
 from auditkit.evaluators.performance import Performance
 from auditkit.metrics import Cells, Custom, Mean, Metric, Ratio
+from auditkit.metrics.declare import metric_from_dict, metric_to_dict
 from auditkit.metrics.measure import Settings, measure, measure_one
+from auditkit.metrics.ranges import metric_range
 from auditkit.record import Measurement
 
 LABELS = ("bad", "fair", "good")
@@ -317,6 +321,55 @@ def test_missing_values_are_left_out_and_said(single):
     assert one.value == pytest.approx(np.mean([value for value in queries if value is not None]))
     assert one.n == 675
     assert "225 of 900 rows have no value" in one.note
+
+
+def test_rows_of_another_sort_are_no_part_of_what_is_sliced(single):
+    """Rows without a value in a statistic's columns count towards no slice and no group."""
+    rows = np.arange(len(single))
+    kinds = np.where(rows % 2, "typo", "case")
+    compared = [True if row % 2 and row % 5 else None for row in rows]
+    drops = [float(row % 3 - 1) if told else None for row, told in zip(rows, compared, strict=True)]
+    flipped = [told and row % 7 == 0 for row, told in zip(rows, compared, strict=True)]
+    table = single
+    for name, values in (
+        ("kind", kinds), ("compared", compared), ("flipped", flipped), ("dropped", drops)
+    ):  # fmt: skip
+        table = table.append_column(name, pa.array(values))
+    metrics = [
+        Metric("flip_rate", Ratio("flipped", "compared"), "lower", ("kind",)),
+        Metric("accuracy_drop", Mean("dropped", bounds=(-1.0, 1.0)), "lower", ("kind",)),
+    ]
+    measured = _measured(table, metrics, groups=("region",), minimum_group=41)
+    frame = table.to_pandas()
+    known = frame[frame["compared"].notna()]
+    counts = known["group:region"].value_counts()
+    assert measured["flip_rate", ("kind", "typo")].n == len(known)
+    assert measured["accuracy_drop", ("kind", "typo")].value == pytest.approx(
+        known["dropped"].mean()
+    )
+    assert measured["accuracy_drop", ("kind", "typo")].note is None
+    for metric in ("flip_rate", "accuracy_drop"):
+        assert (metric, ("kind", "case")) not in measured
+        gap = measured[f"{metric}.gap", ("group", "region"), ("kind", "typo")]
+        assert gap.n == counts[counts >= 41].sum()
+        for region in counts[counts < 41].index:
+            assert f"'{region}' ({counts[region]})" in gap.note
+
+
+def test_equal_values_within_bounds_have_an_interval(single):
+    table = single.append_column("dropped", pa.array([0.0] * len(single)))
+    metric = Metric("accuracy_drop", Mean("dropped", bounds=(-1.0, 1.0)), "lower")
+    one = _measured(table, [metric])["accuracy_drop",]
+    assert one.value == 0.0
+    assert -0.01 < one.low < 0 < one.high < 0.01
+    assert metric_range(metric) == (-1.0, 1.0)
+    assert metric_range(metric, "gap") == (0.0, 2.0)
+    outside = single.append_column("dropped", pa.array([0.0] * (len(single) - 1) + [1.5]))
+    with pytest.raises(CheckError, match="values outside of -1 to 1"):
+        _measured(outside, [metric])
+    with pytest.raises(ValueError, match="not a lower and an upper one"):
+        Mean("dropped", bounds=(1.0, 1.0))
+    assert metric_from_dict(json.loads(json.dumps(metric_to_dict(metric)))) == metric
 
 
 def test_equal_values_without_bounds_have_no_interval(single):
