@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 
 from auditkit.checks import Check
 from auditkit.errors import ResourceError
@@ -11,6 +12,9 @@ from auditkit.record import ResourceRecord
 from auditkit.resources import Found, Resource, Resources
 
 __all__ = ["Need", "hold_needs", "list_needs", "record_needs"]
+
+# What brings a package in a version that fits the others.
+_EXTRAS = dict.fromkeys(("textattack", "nltk"), "auditkit[attacks]")
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,12 @@ def hold_needs(checks: Iterable[Check], resources: Resources, suite: str) -> Non
     Raises
     ------
     ResourceError
-        Naming everything that is missing, and the command that gets it.
+        Naming everything that is missing, and the command that gets it; a package first.
     """
+    checks = list(checks)
+    for check in checks:
+        if check.skipped is None:
+            _hold_libraries(check)
     missing = [need for need in list_needs(checks, resources) if need.found is None]
     if missing:
         listed = "; ".join(f"{need}{resources.fault(need.resource)}" for need in missing)
@@ -72,6 +80,18 @@ def hold_needs(checks: Iterable[Check], resources: Resources, suite: str) -> Non
             f"the suite needs what is not here: {listed}",
             hint=resources.remedy([need.resource for need in missing], suite),
         )
+
+
+def _hold_libraries(check: Check) -> None:
+    for library in check.evaluator.libraries:
+        try:
+            version(library)
+        except PackageNotFoundError:
+            package = _EXTRAS.get(library, library)
+            raise ResourceError(
+                f"check '{check.name}' needs the package {library}, which is not installed",
+                hint=f'Install it: pip install "{package}"',
+            ) from None
 
 
 def record_needs(needed: Sequence[Resource], resources: Resources) -> list[ResourceRecord]:

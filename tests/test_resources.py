@@ -317,6 +317,19 @@ def test_offline_says_where_to_put_what_is_missing(needy, capsys, tmp_path) -> N
     assert "org/model as a folder that the suite names" in said
 
 
+def test_a_package_that_is_missing_is_named_before_the_model_is_loaded(needy, capsys) -> None:
+    suite = needy()
+    source = Path("stops.py").read_text()
+    Path("stops.py").write_text(
+        source.replace('version = "1"', 'version = "1"\n    libraries = ("not-there",)')
+    )
+    assert _run(["run", str(suite), "--model", "no-such-model"]) == 2
+    said = capsys.readouterr().err
+    assert "check 'stops' needs the package not-there, which is not installed" in said
+    assert 'pip install "not-there"' in said
+    assert "Traceback" not in said
+
+
 def test_a_check_left_out_needs_nothing(needy, checkpoint) -> None:
     run = run_audit(needy(*MISSING), str(checkpoint), Options(only=("performance",), limit=5))
     assert [check.status for check in run.record.checks] == ["ok", "skipped"]

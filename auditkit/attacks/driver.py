@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.attacks.building import COLUMNS
-from auditkit.attacks.victim import Ask, OutOfTime, Reached, Text, Victim
+from auditkit.attacks.victim import Ask, OutOfTime, Text, Victim
 from auditkit.attacks.words import word_edits
 from auditkit.errors import AuditkitError
 
@@ -28,7 +29,7 @@ class Outcome:
     """``skipped``: there was nothing to attack, since the model was wrong from the start, or
     already predicted the label aimed at. ``not_attacked``: the attack did not come to an end."""
     queries: int
-    """Distinct inputs asked. TextAttack counts repeated ones again."""
+    """Distinct inputs asked, of each search. TextAttack counts repeated ones again."""
     words: int | None
     """Words of the text, as TextAttack cuts it; None where it cannot."""
     reason: str | None = None
@@ -61,8 +62,20 @@ class Attacker:
         self._victim = victim
         self._max_seconds = max_seconds
 
-    def attack(self, text: Text, label: int, ask: Ask, *, search: bool) -> Outcome:
+    def attack(
+        self,
+        text: Text,
+        label: int,
+        ask: Ask,
+        *,
+        search: bool,
+        seeded: Callable[[], AbstractContextManager[None]],
+    ) -> Outcome:
         """Attack a text.
+
+        A text found in the search dtype is asked again in the run's own. Where that does not
+        confirm it, the search of the text goes on in the run's own dtype, from its beginning,
+        with the same chance; it comes to what it would have come to without a search dtype.
 
         Parameters
         ----------
@@ -74,13 +87,26 @@ class Attacker:
             Answers questions about the model.
         search
             Whether candidates may be asked in the search dtype.
+        seeded
+            Seeds the global generators for as long as its block lasts, each time alike.
 
         Raises
         ------
         Exception
             What ``ask`` raises. What TextAttack raises is an outcome, ``not_attacked``.
         """
-        self._victim.begin(ask, self._reached(label) if search else None, self._max_seconds)
+        search = search and self._ends_on_a_label
+        with seeded():
+            outcome = self._once(text, label, ask, search=search)
+        if not search or outcome.logits is None or self._reaches(outcome.logits, label):
+            return outcome
+        asked = outcome.queries
+        with seeded():
+            outcome = self._once(text, label, ask, search=False)
+        return replace(outcome, queries=asked + outcome.queries)
+
+    def _once(self, text: Text, label: int, ask: Ask, *, search: bool) -> Outcome:
+        self._victim.begin(ask, self._max_seconds, search=search)
         outcome = Outcome("not_attacked", 0, None)
         try:
             attacked = _attacked_text(text)
@@ -133,20 +159,22 @@ class Attacker:
         goal = self._attack.goal_function
         return bool(getattr(goal, "num_queries", 0) >= goal.query_budget)
 
-    def _reached(self, label: int) -> Reached | None:
-        """Return what says that logits meet the goal, or None where that is more than a label."""
+    @property
+    def _ends_on_a_label(self) -> bool:
+        """Whether a prediction decides of success; else it is more than that."""
         from textattack.goal_functions import TargetedClassification, UntargetedClassification
+
+        kinds = (TargetedClassification, UntargetedClassification)
+        return isinstance(self._attack.goal_function, kinds)
+
+    def _reaches(self, logits: npt.NDArray[np.float32], label: int) -> bool:
+        """Whether logits ``[labels]`` meet the goal."""
+        from textattack.goal_functions import TargetedClassification
 
         goal = self._attack.goal_function
         if isinstance(goal, TargetedClassification):
-            return _predicts(int(goal.target_class))
-        if isinstance(goal, UntargetedClassification):
-            return lambda logits: ~_predicts(label)(logits)
-        return None
-
-
-def _predicts(label: int) -> Callable[[npt.NDArray[np.float32]], npt.NDArray[np.bool_]]:
-    return lambda logits: logits.argmax(axis=1) == label
+            return int(logits.argmax()) == int(goal.target_class)
+        return int(logits.argmax()) != label
 
 
 def _attacked_text(text: Text) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -12,13 +12,10 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Ask", "OutOfTime", "Reached", "Text", "Victim", "probabilities"]
+__all__ = ["Ask", "OutOfTime", "Text", "Victim", "probabilities"]
 
 Text: TypeAlias = str | tuple[str, str]
 """A text, or a pair of texts."""
-
-Reached: TypeAlias = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.bool_]]
-"""Says of logits ``[texts, labels]`` which of them meet an attack's goal."""
 
 
 class Ask(Protocol):
@@ -36,11 +33,9 @@ class OutOfTime(Exception):  # noqa: N818  (an event the driver acts on)
 class Victim:
     """Answers TextAttack with probabilities, each question one call of the engine.
 
-    Candidates of a search may be asked in the search dtype. Whichever of them seems to reach the
-    goal is asked again in the run's own, and what TextAttack gets are those figures, so that no
-    attack ends on an answer that was not confirmed. Where one is not confirmed, the search of
-    that text goes on in the run's own dtype. The first question, of the text itself, is never a
-    question of the search.
+    Candidates of a search may be asked in the search dtype. The first question, of the text
+    itself, is never a question of the search: whether there is anything to attack is decided in
+    the run's own dtype.
 
     Attributes
     ----------
@@ -55,8 +50,7 @@ class Victim:
     def __init__(self) -> None:
         self.failure: BaseException | None = None
         self._ask: Ask | None = None
-        self._reached: Reached | None = None
-        self._searching = False
+        self._search = False
         self._asked: set[Text] = set()
         self._end = float("inf")
 
@@ -65,22 +59,21 @@ class Victim:
         """How many distinct inputs were asked since :meth:`begin`."""
         return len(self._asked)
 
-    def begin(self, ask: Ask, reached: Reached | None, seconds: float | None) -> None:
+    def begin(self, ask: Ask, seconds: float | None, *, search: bool) -> None:
         """Begin with another text.
 
         Parameters
         ----------
         ask
             Answers.
-        reached
-            Says what meets the goal; None to search in the run's own dtype.
         seconds
             Time the thread may compute until :meth:`hold_time` raises; None for no end.
+        search
+            Whether candidates are asked in the search dtype.
         """
         self.failure = None
         self._ask = ask
-        self._reached = reached
-        self._searching = False
+        self._search = search
         self._asked = set()
         self._end = float("inf") if seconds is None else time.thread_time() + seconds
 
@@ -100,28 +93,13 @@ class Victim:
         import torch
 
         self.hold_time()
-        logits = self._logits(inputs)
-        self._searching = self._reached is not None if not self._asked else self._searching
+        logits = self._engine(inputs, search=self._search and bool(self._asked))
         self._asked.update(inputs)
         return torch.from_numpy(probabilities(logits))
 
     def confirmed(self, one: Text) -> npt.NDArray[np.float32]:
         """Return the logits ``[labels]`` of an input in the run's own dtype."""
         logits: npt.NDArray[np.float32] = self._engine([one], search=False)[0]
-        return logits
-
-    def _logits(self, inputs: Sequence[Text]) -> npt.NDArray[np.float32]:
-        """Return logits ``[inputs, labels]``, those that reach the goal in the run's own dtype."""
-        logits = self._engine(inputs, search=self._searching)
-        if not self._searching or self._reached is None:
-            return logits
-        places = np.flatnonzero(self._reached(logits)).tolist()
-        if not places:
-            return logits
-        confirmed = self._engine([inputs[place] for place in places], search=False)
-        self._searching = bool(self._reached(confirmed).all())
-        logits = logits.copy()
-        logits[places] = confirmed
         return logits
 
     def _engine(self, inputs: Sequence[Text], *, search: bool) -> npt.NDArray[np.float32]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pyarrow as pa
@@ -191,7 +192,7 @@ class Attack(Collector):
     isolation = Isolation.PROCESS
     # So little that all slots of a worker have something to do, and little is lost at the end.
     shard_size = 2
-    concurrency = 32
+    concurrency = 64
     rests_on = ("attacks/*.py",)
     libraries = ("textattack", "nltk")
     Params = AttackParams
@@ -315,13 +316,14 @@ class Attack(Collector):
         rows = []
         for setting in self.params.recipes:
             attacker = self._attacker(setting, context)
-            with context.seeded(f"{example['example_id']} {setting.shown}"):
-                outcome = attacker.attack(
-                    shard.inputs()[0],
-                    context.labels.index(example["label"]),
-                    context.engine.predict,
-                    search=_searches(context),
-                )
+            name = f"{example['example_id']} {setting.shown}"
+            outcome = attacker.attack(
+                shard.inputs()[0],
+                context.labels.index(example["label"]),
+                context.engine.predict,
+                search=_searches(context),
+                seeded=partial(context.seeded, name),
+            )
             rows.append(self._row(setting, example, said, outcome, context))
         return pa.Table.from_pylist(rows, schema=_COLUMNS)
 

@@ -42,7 +42,7 @@ class EngineStats:
     truncated: int = 0
     """Distinct inputs cut at the maximum length."""
     device_seconds: float = 0.0
-    """Time the device was busy."""
+    """Time forward passes took, summed over those that ran at once."""
     halvings: int = 0
     """How often memory ran out and batch shapes were halved."""
     shapes: dict[int, int] = field(default_factory=dict)

@@ -2,9 +2,9 @@
 
 ::
 
-    predict() ──► untokenized ──► tokenizing thread ──► buckets ──► device thread ──► answers
-    (any thread)                  (batches of what       (packing.py)  (one batch at
-                                   has gathered)                        a time)
+    predict() ──► untokenized ──► tokenizing thread ──► buckets ──► device threads ──► answers
+    (any thread)                  (batches of what       (packing.py)  (a batch each; on a
+                                   has gathered)                        GPU there is one)
 
 An answer that is at hand, in memory (cache.py) or on disk (disk_cache.py), goes back at once.
 
@@ -91,12 +91,13 @@ class BatchingEngine(Engine):
         self._lanes: dict[Lane, deque[Job]] = {}
         self._timings: deque[Timing] = deque()
         self._is_timing = self._is_tokenizing = False
+        self._running = 0
         self._closed = False
         self._threads = [
             threading.Thread(target=target, name=name, daemon=True)
             for target, name in (
                 (self._tokenize_all, "auditkit-tokenizer"),
-                (self._run_all, "auditkit-device"),
+                *((self._run_all, f"auditkit-device-{n}") for n in range(model.info.streams)),
             )
         ]
         for thread in self._threads:
@@ -334,7 +335,7 @@ class BatchingEngine(Engine):
                     return
                 for job in tokenized:
                     self._queue(job)
-                self._to_run.notify()
+                self._to_run.notify_all()
 
     def _encode(self, jobs: list[Job]) -> dict[Job, BaseException]:
         """Set the encoding of each job; return those whose input the tokenizer refused."""
@@ -356,23 +357,28 @@ class BatchingEngine(Engine):
         job.since = self._stats.batches
         self._lanes.setdefault(job.lane, deque()).append(job)
 
-    # The device thread.
+    # The device threads, one for each stream of the model.
 
     def _run_all(self) -> None:
         while True:
             with self._lock:
-                while not (self._lanes or self._timings or self._closed):
+                while not (self._closed or (self._has_work() and not self._is_timing)):
                     self._to_run.wait()
                 if self._closed:
                     return
                 timing = self._timings.popleft() if self._timings else None
+                self._is_timing = timing is not None
                 if timing is None:
                     lane, jobs = self._next_batch()
                     rows, shapes = self._packing.rows(lane.bucket), self._answers_of(lane.search)
+                    self._running += 1
             if timing is not None:
                 self._time(timing)
             else:
                 self._run(lane, jobs, rows, shapes)
+
+    def _has_work(self) -> bool:
+        return bool(self._lanes or self._timings)
 
     def _run(self, lane: Lane, jobs: list[Job], rows: int, shapes: str) -> None:
         bucket = lane.bucket
@@ -391,6 +397,7 @@ class BatchingEngine(Engine):
         seconds = time.perf_counter() - start
         kept: list[tuple[bytes, Answer]] = []
         with self._lock:
+            self._running -= 1
             self._stats.batches += 1
             self._stats.device_seconds += seconds
             if not isinstance(outcome, BaseException):
@@ -399,18 +406,21 @@ class BatchingEngine(Engine):
                     kept.append((job.fingerprint, Answer(row.copy(), job.encoded.truncated)))
                     self._answer(job, kept[-1][1].logits)
             elif isinstance(outcome, OutOfMemory) and rows > 1 and not self._closed:
-                self._halve()
+                if self._packing.rows(bucket) == rows:  # else another stream has done it
+                    self._halve()
                 self._lanes.setdefault(lane, deque()).extendleft(reversed(jobs))
+                self._to_run.notify_all()
             else:
                 self._fail(jobs, outcome)
+            if self._is_timing:
+                self._to_run.notify_all()
         if self._disk is not None and kept:
             self._disk.put(shapes, kept)
 
     def _time(self, timing: Timing) -> None:
         with self._lock:
-            # What is tokenized meanwhile would take the time of what is measured.
-            self._is_timing = True
-            while self._is_tokenizing and not self._closed:
+            # What is tokenized or computed meanwhile would take the time of what is measured.
+            while (self._is_tokenizing or self._running) and not self._closed:
                 self._to_run.wait()
         try:
             timing.outcome.set_result(self._speed(timing))
@@ -419,6 +429,7 @@ class BatchingEngine(Engine):
         with self._lock:
             self._is_timing = False
             self._to_tokenize.notify()
+            self._to_run.notify_all()
 
     def _speed(self, timing: Timing) -> Speed:
         while True:

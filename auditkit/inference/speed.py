@@ -23,7 +23,8 @@ def time_model(model: Model, packing: Packing, inputs: Sequence[Input], rounds: 
 
     A text by itself runs without padding and filler rows, as an application would run it. Batches
     are the engine's, one after the other behind the tokenization of all inputs; where the engine
-    tokenizes while the device computes it is faster than that.
+    tokenizes while the device computes, and runs several passes at once on a CPU, it is faster
+    than that.
 
     Raises
     ------
@@ -58,7 +59,7 @@ def _run_alone(model: Model, one: Input) -> int:
     """Run one input in a batch of its own; return its length in tokens."""
     encoded = model.encode([one])
     length = len(encoded[0])
-    model.forward(encoded, length)
+    model.forward(encoded, length, alone=True)
     return length
 
 
@@ -71,7 +72,7 @@ def _run_batches(model: Model, packing: Packing, inputs: Sequence[Input]) -> Non
         for start in range(0, len(members), rows):
             batch = members[start : start + rows]
             filler = [model.filler(bucket.filler_length)] * (rows - len(batch))
-            model.forward([*batch, *filler], bucket.width)
+            model.forward([*batch, *filler], bucket.width, alone=True)
 
 
 def _forget_peak(device: str) -> None:

@@ -75,7 +75,9 @@ class ModelInfo:
     config_digest: str = ""
     """SHA-256 over the network's settings, and over code that came with the checkpoint."""
     threads: int = 1
-    """CPU threads a forward pass may use."""
+    """CPU threads that forward passes may use, all together."""
+    streams: int = 1
+    """Forward passes that run at the same time, which share the threads."""
     search_dtype: str = ""
     """The dtype it runs in for searches; empty where that is `dtype`."""
     unknown_token: str = "[UNK]"  # noqa: S105  (no password)
@@ -85,7 +87,7 @@ class ModelInfo:
 class Model(Protocol):
     """A loaded checkpoint, used by one engine, which calls it from its own threads.
 
-    ``encode`` is called from one thread at a time, ``forward`` from one thread at a time.
+    ``encode`` is called from one thread at a time, ``forward`` from ``info.streams``.
     """
 
     @property
@@ -97,10 +99,13 @@ class Model(Protocol):
         """Tokenize in one batch, truncating at ``info.max_length``."""
         ...
 
-    def forward(self, batch: Sequence[Encoded], length: int, *, search: bool = False) -> FloatArray:
+    def forward(
+        self, batch: Sequence[Encoded], length: int, *, search: bool = False, alone: bool = False
+    ) -> FloatArray:
         """Logits ``[len(batch), labels]`` in float32 of inputs padded to ``length`` tokens.
 
-        Computed in ``info.dtype``, or with `search` in ``info.search_dtype``.
+        Computed in ``info.dtype``, or with `search` in ``info.search_dtype``. With `alone` no
+        other pass runs meanwhile, and this one may use all threads.
 
         Raises
         ------

@@ -56,7 +56,7 @@ class ScriptedModel:
             result.append(Encoded(tuple(map(len, kept)), None, len(words) > len(kept)))
         return result
 
-    def forward(self, batch, length, *, search=False):
+    def forward(self, batch, length, *, search=False, alone=False):
         self.forward_threads.add(threading.get_ident())
         assert all(len(row) <= length for row in batch)
         self.batches.append((len(batch), length, [row.token_ids for row in batch]))
