@@ -211,13 +211,12 @@ def test_a_module_that_only_the_parent_can_import_is_one_clear_message(run_check
         run_check(1, evaluator=f"{plugin}:Demonstrator")
 
 
-def test_a_source_that_changed_after_it_was_loaded_is_refused(run_check, tmp_path):
+def test_a_source_that_changed_after_it_was_loaded_is_refused(run_check, tmp_path, monkeypatch):
     plugin = tmp_path / "changing.py"
     plugin.write_text(PLUGIN.read_text() + "\n# of its own\n")
-    load_evaluator(f"{plugin}:Demonstrator")
-    source = plugin.read_text()
     kind = load_evaluator(f"{plugin}:Demonstrator")
-    plugin.write_text(source + "\n# changed\n")
+    plugin.write_text(plugin.read_text() + "\n# changed\n")
+    monkeypatch.setattr("tests.execution.conftest.load_evaluator", lambda _: kind)
     with pytest.raises(CheckError, match="the source of 'demo' was changed while the audit ran"):
         run_check(1, evaluator=f"{plugin}:Demonstrator")
     assert kind.isolation == "process"

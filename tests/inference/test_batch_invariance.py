@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from auditkit.inference.engine import BatchingEngine
+from auditkit.models import sequence_classification
 from auditkit.models.loading import load_model
 from tests.models.tiny import save, texts
 from tests.real import real
@@ -88,14 +89,19 @@ def test_the_same_bits_however_it_is_asked(tmp_path, device, dtype):
     assert_same_bits(model, texts(500, 80))
 
 
+@pytest.mark.parametrize("streams", [1, 2])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_the_same_bits_with_products_split_among_threads(tmp_path, dtype):
+def test_the_same_bits_with_two_threads_at_one_pass_or_one_each(
+    tmp_path, monkeypatch, dtype, streams
+):
+    monkeypatch.setattr(sequence_classification, "_MOST_STREAMS", streams)
     # Lengths whose batches have few rows, and texts enough to fill them: where a product of few
     # rows is split, the last ones would differ from the first.
     inputs = [text for text in texts(400, 80) if 18 <= len(text.split()) <= 46]
     before = torch.get_num_threads()
     try:
         model = load_model(str(save(tmp_path)), device="cpu", dtype=dtype, threads=2)
+        assert model.info.streams == streams
         assert_same_bits(model, inputs)
     finally:
         torch.set_num_threads(before)

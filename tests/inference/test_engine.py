@@ -21,12 +21,12 @@ class ScriptedModel:
     `gate`, if given, holds each forward pass until it is set; `entered` says that one is held.
     """
 
-    def __init__(self, gate=None, capacity=None, max_length=40, search_dtype=""):
+    def __init__(self, gate=None, capacity=None, max_length=40, search_dtype="", streams=1):
         self.info = ModelInfo(
             source="scripted", revision=None, digest="", tokenizer_digest="", architecture="",
             labels=("words", "letters"), multi_label=False, parameters=0, size_on_disk=0,
             stored_dtype="float32", dtype="float32", device="cpu", device_name="",
-            max_length=max_length, search_dtype=search_dtype,
+            max_length=max_length, search_dtype=search_dtype, streams=streams,
         )  # fmt: skip
         self.gate = gate
         self.entered = threading.Semaphore(0)
@@ -450,3 +450,62 @@ def test_many_threads_get_their_own_answers():
         stats = engine.stats
     assert stats.queries == stats.unique + stats.cache_hits == 32 * 40
     assert len(model.forward_threads) == 1
+
+
+# Streams
+
+
+def test_a_model_with_streams_runs_as_many_batches_at_once():
+    gate = threading.Event()
+    model = ScriptedModel(gate, streams=3)
+    with BatchingEngine(model) as engine:
+        texts = [" ".join(["ab"] * n) for n in (1, 3, 5, 7)]  # each in a batch of its own
+        caller = Caller(engine, texts)
+        for _ in range(3):
+            assert model.entered.acquire(timeout=TIMEOUT)
+        assert not model.entered.acquire(timeout=0.05)
+        gate.set()
+        np.testing.assert_array_equal(caller.outcome(), expected(texts))
+    assert len(model.forward_threads) == 3
+
+
+def test_memory_that_runs_out_in_two_streams_halves_the_batches_once():
+    gate = threading.Event()
+    model = ScriptedModel(gate, streams=2, capacity=250)
+    with BatchingEngine(model) as engine:
+        # Two full batches of 32 rows of 8 words, both under way when memory is found short.
+        texts = [" ".join(["a" * (1 + n % 9)] * 8) + " " * n for n in range(64)]
+        caller = Caller(engine, texts)
+        for _ in range(2):
+            assert model.entered.acquire(timeout=TIMEOUT)
+        gate.set()
+        np.testing.assert_array_equal(caller.outcome(), expected(texts))
+        assert engine.stats.halvings == 1
+
+
+def test_speed_is_measured_while_no_stream_computes():
+    class Watched(ScriptedModel):
+        active, company = 0, ()
+
+        def forward(self, batch, length, *, search=False, alone=False):
+            with self._seen_more:
+                self.active += 1
+                self.company += (self.active,) if alone else ()
+            try:
+                np.linalg.inv(np.eye(200))  # time for another to come
+                return super().forward(batch, length)
+            finally:
+                with self._seen_more:
+                    self.company += (self.active,) if alone else ()
+                    self.active -= 1
+
+    model = Watched(streams=3)
+    with BatchingEngine(model, cache_entries=0) as engine:
+        texts = [" ".join(["ab"] * n) for n in range(1, 21)]
+        callers = [Caller(engine, texts) for _ in range(4)]
+        speed = engine.measure_speed(["timed text"], 3)
+        callers += [Caller(engine, texts)]
+        for caller in callers:
+            np.testing.assert_array_equal(caller.outcome(), expected(texts))
+    assert len(speed.batch_seconds) == 3
+    assert set(model.company) == {1}

@@ -220,22 +220,28 @@ def test_flags_that_do_not_fit(tmp_path, options, words):
         assert word in str(caught.value)
 
 
-@pytest.mark.parametrize("wished", [1, 2, 3])
-def test_threads_are_set_where_the_model_runs_and_nowhere_else(tmp_path, monkeypatch, wished):
+@pytest.mark.parametrize(
+    ("wished", "streams", "each"), [(1, 1, 1), (2, 2, 1), (3, 3, 1), (4, 4, 1), (9, 4, 2)]
+)
+def test_threads_are_set_where_the_model_runs_and_nowhere_else(
+    tmp_path, monkeypatch, wished, streams, each
+):
     monkeypatch.setenv("OMP_NUM_THREADS", str(wished))
     before = torch.get_num_threads()
     model = load_model(str(save(tmp_path)), device="cpu")
+    assert (model.info.threads, model.info.streams) == (wished, streams)
     assert torch.get_num_threads() == before
     seen = []
 
     def run():
-        model.forward(model.encode(["a"]), 8)
-        seen.append(torch.get_num_threads())
+        for alone in (False, True):
+            model.forward(model.encode(["a"]), 8, alone=alone)
+            seen.append(torch.get_num_threads())
 
     thread = threading.Thread(target=run)
     thread.start()
     thread.join()
-    assert seen == [wished]
+    assert seen == [each, wished]
     assert torch.get_num_threads() == before
 
 
