@@ -130,3 +130,11 @@ def _hold(suite: Suite, index: int, requirement: Requirement, checks: Sequence[C
         hold_requirement(requirement, check.metrics, check.data.groups)
     except UsageError as error:
         raise suite.error(("requirements", index), error.message, error.hint) from None
+    possible = check.evaluator.slice_values()
+    for column, value in requirement.where.items():
+        if column in possible and value not in possible[column]:
+            raise suite.error(
+                ("requirements", index),
+                f"the check '{check.name}' has no {column} '{value}'",
+                did_you_mean(value, sorted(possible[column])),
+            )

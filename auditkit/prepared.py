@@ -155,6 +155,7 @@ def _hold_model(suite: Suite, checks: Sequence[Check], info: ModelInfo) -> None:
             hint="Write 'multi_label: true' in the suite",
         )
     _hold_labels(suite, checks, info.labels, "model")
+    _hold_label_settings(suite, checks, info.labels)
 
 
 def _hold_labels(suite: Suite, checks: Sequence[Check], labels: Sequence[str], whose: str) -> None:
@@ -174,6 +175,19 @@ def _hold_labels(suite: Suite, checks: Sequence[Check], labels: Sequence[str], w
                 f"the {whose} has no label '{label}'",
                 did_you_mean(label, list(labels)),
             )
+
+
+def _hold_label_settings(suite: Suite, checks: Sequence[Check], labels: Sequence[str]) -> None:
+    """Refuse settings of a check that name a label the model does not have."""
+    for check in checks:
+        try:
+            check.evaluator.hold_labels(labels)
+        except ValueError as error:
+            raise suite.error(
+                ("checks", check.name),
+                f"check '{check.name}': {error}",
+                f"Known: {', '.join(labels)}",
+            ) from None
 
 
 def _positive_label(suite: Suite, labels: Sequence[str]) -> str | None:

@@ -206,7 +206,8 @@ def _weigh(requirement: Requirement, found: Measurement) -> tuple[VerdictStatus,
     advice = (
         f"; about {needed:,} examples would settle it, there are {found.n:,}"
         if needed
-        else "; the value lies on the bound, no number of examples would settle it"
+        else f"; the value lies on the bound, so how many examples would settle it cannot be told, "
+        f"there are {found.n:,}"
     )
     return "inconclusive", f"{judged} reaches across {across}{advice}", needed
 

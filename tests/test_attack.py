@@ -24,6 +24,7 @@ import pytest
 
 from auditkit import Options, load_suite, run_audit
 from auditkit.checks import prepare_checks
+from auditkit.cli import _run
 from auditkit.collection import collect
 from auditkit.errors import CheckError, SuiteError
 from auditkit.evaluators.attack import Attack
@@ -370,6 +371,18 @@ def test_a_target_is_aimed_at():
     wrong = rows[rows["original_prediction"] != rows["label"]]
     assert wrong["attempted"].all()
     assert not wrong["withstood"].any()
+
+
+def test_a_target_that_is_no_label_is_refused_before_the_run(
+    checkpoint, messages, make_suite, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    suite = make_suite(("requirements:", "  attack: {target: baad}\nrequirements:"))
+    assert _run(["run", str(suite), "--model", str(checkpoint), "--dry-run"]) == 2
+    said = capsys.readouterr().err
+    assert "check 'attack': the target 'baad' is no label of the model" in said
+    assert "suite.yaml:" in said
+    assert "Known: bad" in said
 
 
 def test_a_target_that_is_no_label_is_an_error_of_the_check():

@@ -99,6 +99,33 @@ CASES: dict[str, tuple[Callable[[Place], object], list[str], list[str]]] = {
     ),
     "data flag names no file": (lambda p: None, ["--data", "./gone.csv"], ["gone.csv"]),
     "text flag names no column": (lambda p: None, ["--text", "txt"], ["txt", "'text'"]),
+    "requirement on a kind that is not examined": (
+        lambda p: p.edit(
+            "requirements:",
+            "  perturbation: {kinds: [typo, case]}\nrequirements:\n"
+            "  - {metric: perturbation.flip_rate, where: {kind: tpyo, severity: 3}, max: 0.1}",
+        ),
+        [],
+        ["suite.yaml:", "has no kind 'tpyo'", "Did you mean 'typo'?"],
+    ),
+    "requirement on a severity that is not examined": (
+        lambda p: p.edit(
+            "requirements:",
+            "  perturbation: {kinds: [typo], severities: [1, 3]}\nrequirements:\n"
+            "  - {metric: perturbation.flip_rate, where: {kind: typo, severity: 5}, max: 0.1}",
+        ),
+        [],
+        ["suite.yaml:", "has no severity '5'", "Known: 1, 3"],
+    ),
+    "requirement on a recipe that is not run": (
+        lambda p: p.edit(
+            "requirements:",
+            "  attack: {recipes: [deepwordbug]}\nrequirements:\n"
+            "  - {metric: attack.attack_success_rate, where: {recipe: pruthi}, max: 0.1}",
+        ),
+        [],
+        ["suite.yaml:", "has no recipe 'pruthi'", "Known: deepwordbug"],
+    ),
     # the suite
     "suite is empty": (lambda p: p.suite.write_text(""), [], ["suite.yaml"]),
     "suite is a list": (lambda p: p.suite.write_text("- a\n"), [], ["suite.yaml:1", "mapping"]),

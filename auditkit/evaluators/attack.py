@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -207,6 +207,15 @@ class Attack(Collector):
         if self.params.side is not None and task is not Task.PAIR:
             raise ValueError(f"'side: {self.params.side}' is for pairs of texts")
         return self
+
+    def hold_labels(self, labels: Sequence[str]) -> None:
+        """Refuse a target that is no label of the model."""
+        if self.params.target is not None and self.params.target not in labels:
+            raise ValueError(f"the target '{self.params.target}' is no label of the model")
+
+    def slice_values(self) -> Mapping[str, Collection[str]]:
+        """Return the names of the recipes."""
+        return {"recipe": [setting.shown for setting in self.params.recipes]}
 
     def metrics(self) -> Sequence[Metric]:
         """Return the metrics, each by recipe."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -164,6 +164,23 @@ class Evaluator(ABC):
         In a worker process :meth:`Collector.collect` is called on one made of ``Params`` alone.
         """
         return self
+
+    def hold_labels(self, labels: Sequence[str]) -> None:
+        """Refuse settings that name a label which ``labels``, the model's, do not hold.
+
+        Raises
+        ------
+        ValueError
+            In a sentence without a full stop.
+        """
+        return
+
+    def slice_values(self) -> Mapping[str, Collection[str]]:
+        """Return the values that columns of ``slice_by`` can have, of those that are known.
+
+        A requirement on another value is refused before the run.
+        """
+        return {}
 
     @abstractmethod
     def metrics(self) -> Sequence[Metric]:

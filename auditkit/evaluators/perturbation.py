@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import pyarrow as pa
@@ -155,6 +155,15 @@ class Perturbations(Collector):
         if self.params.sides is not None and not fitted._pairs:
             raise ValueError("'sides' is for pairs of texts, and these data have single texts")
         return fitted
+
+    def slice_values(self) -> Mapping[str, Collection[str]]:
+        """Return the kinds and the severities, and of pairs the sides."""
+        severities = {
+            str(one) for kind in self._kinds for one in self.params.severities_of(type(kind))
+        }
+        values = {"kind": [kind.name for kind in self._kinds], "severity": sorted(severities)}
+        sides = [str(side) for side in self._sides if side is not None]
+        return {**values, "side": sides} if sides else values
 
     def metrics(self) -> Sequence[Metric]:
         """Return the metrics by kind and severity, of pairs by side, and the worst case."""

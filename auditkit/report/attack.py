@@ -38,9 +38,10 @@ _COLUMNS = (
 
 def attack_readings(check: CheckRecord) -> list[str]:
     """Return in plain words what the strongest attack breaks, what it costs, and what holds."""
+    ended = [f"{what}: {said}." for what, said in not_attacked(check)]
     rates = _breaking(check, "attack_success_rate")
     if not rates:
-        return []
+        return ended
     value, worst = max(rates, key=lambda rate: rate[0])
     recipe = worst.slice["recipe"]
     share = share_of(worst, value)
@@ -67,7 +68,7 @@ def attack_readings(check: CheckRecord) -> list[str]:
             f"Right at first and not broken by {shorten(recipe, 60)}: {share.value} of "
             f"{share.base} ({between(share, lowest)}){against}."
         )
-    return said
+    return [*said, *ended]
 
 
 def attack_headlines(check: CheckRecord) -> list[Measurement]:

@@ -49,7 +49,11 @@ def examples_section(
         return Section(identity, title, [Prose(f"The texts are not at hand: {sample.absent}.")])
     total = sum(sample.totals.values())
     if not total:
-        said = "No attack succeeded." if attack else "No change of a text changed a decision amiss."
+        said = (
+            "No attack that came to its end succeeded."
+            if attack
+            else "No change of a text changed a decision amiss."
+        )
         return Section(identity, title, [Prose(said)])
     one, how = (
         ("attack that succeeded", "of each recipe those that changed the fewest words")

@@ -120,7 +120,7 @@ def _fetch_checkpoint(resource: Resource, store: Path) -> None:
         why, hint = "that is no id of the hub", "Write owner/name or owner/name@revision"
     except (OSError, RuntimeError) as error:
         # Whatever the HTTP client raises: a broken connection, a time-out, a server's error.
-        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         hint = _CONNECTION
     else:
         return
