@@ -108,5 +108,5 @@ def _receive(response: HTTPResponse, part: Path, mode: str, transfer: Transfer) 
 def _failed(url: str, why: str) -> ResourceError:
     return ResourceError(
         f"{url} could not be downloaded: {why}",
-        hint="Check the connection and run the same command again",
+        hint="Check the connection and run the same command again; it goes on where it stopped",
     )

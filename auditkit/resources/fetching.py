@@ -16,7 +16,7 @@ from auditkit.resources.download import Transfer, download
 
 __all__ = ["fetch"]
 
-_CONNECTION = "Check the connection and run the same command again"
+_CONNECTION = "Check the connection and run the same command again; it goes on where it stopped"
 
 
 def fetch(resource: Resource, resources: Resources, transfer: Transfer) -> Path:
