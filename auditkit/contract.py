@@ -34,10 +34,13 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _METHODS = {
     "__init__": ("params",),
     "for_task": ("task",),
+    "hold_labels": ("labels",),
+    "slice_values": (),
     "metrics": (),
     "tables": (),
     "resources": (),
     "select": ("data", "context"),
+    "remarks": ("data", "context"),
     "queries": ("examples",),
     "collect": ("shard", "context"),
 }
