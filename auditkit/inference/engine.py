@@ -92,6 +92,8 @@ class BatchingEngine(Engine):
         self._timings: deque[Timing] = deque()
         self._is_timing = self._is_tokenizing = False
         self._running = 0
+        # Whether the number of rows matters not, for runs and for searches, once it is known.
+        self._loose = {False: False, True: False}
         self._closed = False
         self._threads = [
             threading.Thread(target=target, name=name, daemon=True)
@@ -303,14 +305,17 @@ class BatchingEngine(Engine):
             age = now - jobs[0].since
             overdue = age >= _PATIENCE
             # Among the overdue age alone decides, or full batches could still starve one.
-            fill = 1.0 if overdue else min(1.0, len(jobs) / self._packing.rows(lane.bucket))
+            fill = 1.0 if overdue else min(1.0, len(jobs) / self._rows(lane))
             return overdue, fill, age
 
         lane, jobs = max(self._lanes.items(), key=urgency)
-        batch = [jobs.popleft() for _ in range(min(len(jobs), self._packing.rows(lane.bucket)))]
+        batch = [jobs.popleft() for _ in range(min(len(jobs), self._rows(lane)))]
         if not jobs:
             del self._lanes[lane]
         return lane, batch
+
+    def _rows(self, lane: Lane) -> int:
+        return self._packing.rows(lane.bucket, loose=self._loose[lane.search])
 
     # The tokenizing thread.
 
@@ -370,7 +375,7 @@ class BatchingEngine(Engine):
                 self._is_timing = timing is not None
                 if timing is None:
                     lane, jobs = self._next_batch()
-                    rows, shapes = self._packing.rows(lane.bucket), self._answers_of(lane.search)
+                    rows, shapes = self._rows(lane), self._answers_of(lane.search)
                     self._running += 1
             if timing is not None:
                 self._time(timing)
@@ -386,12 +391,15 @@ class BatchingEngine(Engine):
         outcome: FloatArray | BaseException
         start = time.perf_counter()
         try:
-            if len(batch) < rows:
+            loose = self._model.any_rows(search=lane.search)
+            if len(batch) < rows and not loose:
                 batch += [self._model.filler(bucket.filler_length)] * (rows - len(batch))
             outcome = self._model.forward(batch, bucket.width, search=lane.search)
-            expected = (rows, len(self.labels))
+            expected = (len(batch), len(self.labels))
             if outcome.shape != expected:
                 outcome = ValueError(f"the model's logits are {outcome.shape}, not {expected}")
+            filled = len(batch) - len(jobs)
+            self._loose[lane.search] = loose
         except BaseException as error:  # this thread must outlive whatever a model raises
             outcome = error
         seconds = time.perf_counter() - start
@@ -401,12 +409,12 @@ class BatchingEngine(Engine):
             self._stats.batches += 1
             self._stats.device_seconds += seconds
             if not isinstance(outcome, BaseException):
-                self._count(lane, jobs, rows)
+                self._count(lane, jobs, filled, rows)
                 for job, row in zip(jobs, outcome[: len(jobs)], strict=True):
                     kept.append((job.fingerprint, Answer(row.copy(), job.encoded.truncated)))
                     self._answer(job, kept[-1][1].logits)
             elif isinstance(outcome, OutOfMemory) and rows > 1 and not self._closed:
-                if self._packing.rows(bucket) == rows:  # else another stream has done it
+                if self._rows(lane) == rows:  # else another stream has done it
                     self._halve()
                 self._lanes.setdefault(lane, deque()).extendleft(reversed(jobs))
                 self._to_run.notify_all()
@@ -445,7 +453,7 @@ class BatchingEngine(Engine):
         self._packing.halve()
         self._stats.halvings += 1
 
-    def _count(self, lane: Lane, jobs: list[Job], rows: int) -> None:
+    def _count(self, lane: Lane, jobs: list[Job], filled: int, rows: int) -> None:
         width = lane.bucket.width
         tokens = sum(len(job.encoded) for job in jobs)
         stats = self._stats
@@ -453,8 +461,8 @@ class BatchingEngine(Engine):
         stats.searched += len(jobs) if lane.search else 0
         stats.tokens += tokens
         stats.padding += len(jobs) * width - tokens
-        stats.filler_rows += rows - len(jobs)
-        stats.filler_tokens += (rows - len(jobs)) * width
+        stats.filler_rows += filled
+        stats.filler_tokens += filled * width
         stats.shapes[width] = rows
 
 

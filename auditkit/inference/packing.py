@@ -24,6 +24,11 @@ threads none; multiples of 4, and 1 to 3 rows, never. So rows are 1, 2 or a mult
 With these shapes, in float32 and bfloat16, with SDPA and eager attention, neither the other rows
 nor the row's place nor one thread against two changed a bit of a 6-layer classifier. Another
 number of rows changed bits in most float32 cases, another width in nearly all.
+
+All of that is about torch's own linear layers. Kernels that read packed weights (see
+:mod:`auditkit.models.packed_linear`) gave each row the same bits in batches of 1 to 32 rows, in 13
+widths and both dtypes. Where a network computes so, which its model tries out, batches are *loose*:
+they have as many rows as there are, up to the bucket's, and nothing is filled up.
 """
 
 from __future__ import annotations
@@ -60,12 +65,14 @@ class Table:
     steps: tuple[tuple[int, int], ...]
     """``(up to, step)``: widths grow by `step` until `up to`; the last step goes on for ever."""
     tokens: int
-    """Rows times width that a batch aims at."""
+    """Rows times width that a batch aims at, where it is filled up with dummy rows."""
     most_rows: int
+    loose: int = 1
+    """How many times as many rows a batch may have where none is filled up."""
 
 
-CPU = Table("cpu-2", exact_up_to=12, steps=((64, 4), (128, 8), (256, 16), (0, 32)),
-            tokens=256, most_rows=32)  # fmt: skip
+CPU = Table("cpu-3", exact_up_to=12, steps=((64, 4), (128, 8), (256, 16), (0, 32)),
+            tokens=256, most_rows=32, loose=2)  # fmt: skip
 """Small batches: a CPU is busy from some 200 tokens on, and a lone question pays for a whole shape.
 
 Measured on one core of an AVX-512 server CPU, 6 layers, 384 wide: a pass costs 9.7 ms and 0.30 ms
@@ -139,9 +146,11 @@ class Packing:
             return Bucket(length, exact=True)
         return Bucket(self._widths[bisect.bisect_right(self._widths, length)], exact=False)
 
-    def rows(self, bucket: Bucket) -> int:
-        """Rows of each batch of this bucket."""
+    def rows(self, bucket: Bucket, *, loose: bool = False) -> int:
+        """Rows of each batch of this bucket; where they are ``loose``, the most it may have."""
         fitting = min(self.table.most_rows, self.table.tokens / bucket.width) / self._divisor
+        if loose:
+            fitting *= self.table.loose
         if fitting < 3:
             return 2 if fitting >= 1.5 else 1
         return max(4, round(fitting / 4) * 4)

@@ -67,12 +67,14 @@ def _run_batches(model: Model, packing: Packing, inputs: Sequence[Input]) -> Non
     buckets: dict[Bucket, list[Encoded]] = {}
     for one in model.encode(inputs):
         buckets.setdefault(packing.bucket(len(one)), []).append(one)
+    loose = model.any_rows()
     for bucket, members in buckets.items():
-        rows = packing.rows(bucket)
+        rows = packing.rows(bucket, loose=loose)
         for start in range(0, len(members), rows):
             batch = members[start : start + rows]
-            filler = [model.filler(bucket.filler_length)] * (rows - len(batch))
-            model.forward([*batch, *filler], bucket.width, alone=True)
+            if not loose:
+                batch += [model.filler(bucket.filler_length)] * (rows - len(batch))
+            model.forward(batch, bucket.width, alone=True)
 
 
 def _forget_peak(device: str) -> None:

@@ -87,7 +87,8 @@ class ModelInfo:
 class Model(Protocol):
     """A loaded checkpoint, used by one engine, which calls it from its own threads.
 
-    ``encode`` is called from one thread at a time, ``forward`` from ``info.streams``.
+    ``encode`` is called from one thread at a time, ``forward`` and ``any_rows`` from
+    ``info.streams``.
     """
 
     @property
@@ -111,6 +112,14 @@ class Model(Protocol):
         ------
         OutOfMemory
             When the device cannot hold the batch.
+        """
+        ...
+
+    def any_rows(self, *, search: bool = False) -> bool:
+        """Whether a row's logits have the same bits in a batch of any number of rows.
+
+        Where they do, a batch that is not full runs as it is; else it is filled with dummy rows.
+        With `search` the answer is about passes in ``info.search_dtype``.
         """
         ...
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["cast_copy", "computes_in_bfloat16", "hollow_copy"]
+__all__ = ["cast_copy", "computes_in_bfloat16", "hollow_copy", "shared_copy"]
 
 _CPU_FACTS = Path("/proc/cpuinfo")
 _CPU_FLAGS = frozenset({"amx_bf16", "avx512_bf16"})
@@ -63,6 +63,11 @@ def hollow_copy(network: Any, dtype: torch.dtype) -> Any:
     return _copy(network, zeros)
 
 
+def shared_copy(network: Any) -> Any:
+    """Return a copy of a network that has layers of its own and the same weights."""
+    return _copy(network, lambda tensor: tensor)
+
+
 def _copy(network: Any, cast: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     import torch
 
@@ -71,7 +76,7 @@ def _copy(network: Any, cast: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     for tensor in network.state_dict(keep_vars=True).values():
         if id(tensor) not in made and tensor.is_floating_point():
             new = cast(tensor)
-            if isinstance(tensor, torch.nn.Parameter):
+            if isinstance(tensor, torch.nn.Parameter) and new is not tensor:
                 new = torch.nn.Parameter(new, requires_grad=False)
             made[id(tensor)] = new
     return copy.deepcopy(network, made)

@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from auditkit.errors import ModelError
 from auditkit.models.base import Encoded, FloatArray, Input, ModelInfo, OutOfMemory
-from auditkit.models.search import cast_copy, computes_in_bfloat16, hollow_copy
+from auditkit.models.packed_linear import pack_linear_layers
+from auditkit.models.search import cast_copy, computes_in_bfloat16, hollow_copy, shared_copy
 from auditkit.models.weights import Weights, read_json, read_weights
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ _UNCOMPUTED = ("_name_or_path", "architectures", "id2label", "label2id", "transf
 # more streams than this Python itself would be the limit.
 _MOST_STREAMS = 4
 
+# Batches that tell whether the number of rows matters: their length, and the rows of the parts
+# that one batch is cut into. Kernels are chosen by the product of both; a few rows are the most
+# likely to get one of their own.
+_PROBED = ((6, (1, 2, 3, 5, 8, 13)), (37, (1, 2, 5)))
+
 
 class SequenceClassifier:
     """A loaded network with its tokenizer; implements :class:`auditkit.models.base.Model`.
@@ -53,11 +59,12 @@ class SequenceClassifier:
         import torch
 
         self._network = network
-        self._search_network: Any = None
+        # What runs, by whether it is for a search, with whether the number of rows matters.
+        self._running: dict[bool, tuple[Any, bool]] = {}
         self._tokenizer = tokenizer
         self._info = info
         self._threads = threads
-        self._making_search_network = threading.Lock()
+        self._preparing = threading.Lock()
         self._device = torch.device(info.device)
         # A slow or fast tokenizer holds the state of a call in itself.
         self._tokenizer_lock = threading.Lock()
@@ -156,20 +163,86 @@ class SequenceClassifier:
     ) -> FloatArray:
         """Logits ``[len(batch), labels]`` of one forward pass over a batch padded to `length`.
 
-        The first pass with `search` makes the network that it runs.
+        The first pass, and the first with `search`, prepares the network that it runs.
         """
+        self._set_threads(alone=alone)
+        with self._noticing_memory(len(batch), length):
+            return self._logits(self._prepared(search)[0], batch, length)
+
+    def any_rows(self, *, search: bool = False) -> bool:
+        """Whether a row's logits have the same bits in a batch of any number of rows: tried out."""
+        self._set_threads(alone=False)
+        return self._prepared(search)[1]
+
+    def _set_threads(self, *, alone: bool) -> None:
         import torch
 
         # Torch's number of threads belongs to the thread that asks, not to the process.
         torch.set_num_threads(self._threads // (1 if alone else self._info.streams))
-        with self._noticing_memory(len(batch), length):
-            if not search or not self._info.search_dtype:
-                return self._logits(self._network, batch, length)
-            with self._making_search_network:
-                if self._search_network is None:
-                    dtype = getattr(torch, self._info.search_dtype)
-                    self._search_network = cast_copy(self._network, dtype)
-            return self._logits(self._search_network, batch, length)
+
+    def _prepared(self, search: bool) -> tuple[Any, bool]:
+        """Return the network that runs, and whether it takes any number of rows."""
+        search = search and bool(self._info.search_dtype)
+        with self._preparing:
+            if search not in self._running:
+                self._running[search] = self._prepare(search)
+            return self._running[search]
+
+    def _prepare(self, search: bool) -> tuple[Any, bool]:
+        import torch
+
+        def network(packed: bool) -> Any:
+            if search:
+                made = cast_copy(self._network, getattr(torch, self._info.search_dtype))
+            else:
+                made = shared_copy(self._network) if packed else self._network
+            if packed:
+                pack_linear_layers(made)
+                self._short_text(made)
+            return made
+
+        if self._device.type != "cpu":
+            return network(packed=False), False
+        try:
+            made = network(packed=True)
+        except Exception:  # whatever it is, torch's own layers run: that has been tried
+            made = network(packed=False)
+        # Timings use all threads, but their answers are not kept.
+        self._set_threads(alone=False)
+        return made, self._takes_any_rows(made)
+
+    def _takes_any_rows(self, network: Any) -> bool:
+        for length, parts in _PROBED:
+            if length > self._info.max_length:
+                continue
+            batch = self._varied(length - (length != self._info.max_length), sum(parts))
+            whole = self._logits(network, batch, length)
+            ends = np.cumsum(parts)
+            pieces = [
+                self._logits(network, batch[end - rows : end], length)
+                for end, rows in zip(ends, parts, strict=True)
+            ]
+            if not np.array_equal(whole, np.concatenate(pieces)):
+                return False
+        return True
+
+    def _varied(self, length: int, rows: int) -> list[Encoded]:
+        """Dummy inputs of `length` tokens whose inner ones differ."""
+        ordinary = sorted(
+            set(self._tokenizer.get_vocab().values()) - set(self._tokenizer.all_special_ids)
+        )
+        special = set(self._template.token_ids) - {self._template.token_ids[self._template_at]}
+        rng = np.random.default_rng(0)
+        batch = []
+        for _ in range(rows):
+            one = self.filler(length)
+            chosen = rng.choice(ordinary, size=length)
+            ids = tuple(
+                token if token in special else int(other)
+                for token, other in zip(one.token_ids, chosen, strict=True)
+            )
+            batch.append(replace(one, token_ids=ids))
+        return batch
 
     def _logits(self, network: Any, batch: Sequence[Encoded], length: int) -> FloatArray:
         import torch

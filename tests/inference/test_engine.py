@@ -21,7 +21,9 @@ class ScriptedModel:
     `gate`, if given, holds each forward pass until it is set; `entered` says that one is held.
     """
 
-    def __init__(self, gate=None, capacity=None, max_length=40, search_dtype="", streams=1):
+    def __init__(
+        self, gate=None, capacity=None, max_length=40, search_dtype="", streams=1, any_rows=False
+    ):
         self.info = ModelInfo(
             source="scripted", revision=None, digest="", tokenizer_digest="", architecture="",
             labels=("words", "letters"), multi_label=False, parameters=0, size_on_disk=0,
@@ -31,6 +33,7 @@ class ScriptedModel:
         self.gate = gate
         self.entered = threading.Semaphore(0)
         self.capacity = capacity
+        self.takes_any_rows = any_rows
         self.batches = []  # of (rows, width, lengths of words in each row)
         self.searches = []  # of each batch, whether it was one
         self.forward_threads = set()
@@ -70,6 +73,9 @@ class ScriptedModel:
             raise FloatingPointError("a word of thirteen letters")
         logits = np.array([[len(r), sum(r.token_ids)] for r in batch], dtype=np.float32)
         return -logits if search else logits
+
+    def any_rows(self, *, search=False):
+        return self.takes_any_rows
 
     def filler(self, length):
         return Encoded((0,) * length, None, truncated=False)
@@ -352,6 +358,30 @@ def test_full_batches_go_first_and_nothing_starves():
     order = [width for _, width, _ in model.batches]
     assert order[1] == 2  # a full batch first, though the lone question came before it
     assert order.index(3) < 70 < order.count(2)
+
+
+def test_where_the_number_of_rows_does_not_matter_nothing_is_filled_up():
+    model = ScriptedModel(any_rows=True)
+    texts = [" ".join(["ab"] * n) for n in (3, 3, 18, 40, 50)]
+    with BatchingEngine(model) as engine:
+        np.testing.assert_array_equal(engine.predict(texts[2:3]), expected(texts[2:3]))
+        np.testing.assert_array_equal(engine.predict(texts[:2]), expected(texts[:2]))
+        engine.predict([" ".join(["x" * n] * 3) for n in range(20, 108)])
+        stats = engine.stats
+    assert stats.filler_rows == stats.filler_tokens == 0
+    assert {rows for rows, width, _ in model.batches if width == 20} == {1}
+    most = stats.shapes[3]  # what a full batch of three tokens has
+    assert all(rows <= most for rows, _, _ in model.batches)
+    assert sum(rows for rows, width, _ in model.batches if width == 3) == 1 + 88
+    assert stats.tokens == 18 + (1 + 88) * 3
+
+
+def test_rows_are_halved_also_where_nothing_is_filled_up():
+    model = ScriptedModel(any_rows=True, capacity=40)
+    texts = [" ".join(["x" * n] * 3) for n in (*range(1, 13), *range(14, 40))]
+    with BatchingEngine(model) as engine:
+        np.testing.assert_array_equal(engine.predict(texts), expected(texts))
+        assert engine.stats.halvings >= 1
 
 
 def test_stats_add_up():

@@ -59,6 +59,16 @@ def test_rows_are_those_whose_place_changes_no_bit(table):
         packing.halve()
 
 
+def test_loose_batches_have_the_same_buckets_and_more_rows():
+    packing = Packing(CPU, 5000)
+    for length in (3, 10, 30, 120, 5000):
+        bucket = packing.bucket(length)
+        rows, loose = packing.rows(bucket), packing.rows(bucket, loose=True)
+        assert rows < loose or bucket.width > 2 * CPU.tokens
+        assert loose * bucket.width <= 2 * CPU.tokens + 2 * bucket.width
+        assert loose <= 2 * CPU.most_rows
+
+
 def test_the_device_decides_the_table():
     assert packing_for("cpu", 64).table is CPU
     assert packing_for("cuda:1", 64).table is CUDA
