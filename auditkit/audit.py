@@ -5,10 +5,11 @@ In place of a model there may be a file of its predictions.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from auditkit.examine import examine, predict
+from auditkit.examine import examine, predict, started_early
 from auditkit.options import Options, PredictionsFile
 from auditkit.prepared import prepared
 from auditkit.progress import Progress, SilentProgress
@@ -39,11 +40,13 @@ class Plan:
     checks: tuple[str, ...]
     """Checks that would run."""
     examples: int
-    """Examples of all data sets."""
+    """Examples of all data sets; predictions are made for each of them."""
     queries: int
     """About how many questions the model would be asked, if nothing is resumed."""
     seconds: float
     """About how long the model would take, from timing a sample on this machine."""
+    drawn: Mapping[str, int]
+    """Of checks whose setting ``examples`` is below what their data hold: how many at most."""
 
 
 def run_audit(
@@ -86,9 +89,10 @@ def run_audit(
     with prepared(suite, model, options, progress, predictions=predictions) as audit:
         folder = audit.folder
         with only_run_in(folder):
-            drop_stale(folder, audit.id)
-            base = {key: predict(audit, key) for key in audit.data}
-            checks = [examine(audit, check, base) for check in audit.checks]
+            drop_stale(folder, audit.id, audit.suite, progress.say)
+            with started_early(audit) as started:
+                base = {key: predict(audit, key) for key in audit.data}
+                checks = [examine(audit, check, base, started) for check in audit.checks]
             record = make_record(audit, checks, base)
             write_run(record, folder)
     return Run(record, folder)
@@ -112,13 +116,20 @@ def plan_audit(
     with prepared(suite, model, options, progress, predictions=predictions) as audit:
         checks = [check for check in audit.checks if check.skipped is None]
         queries = sum(len(examples) for examples in audit.examples.values())
+        drawn: dict[str, int] = {}
         for check in checks:
-            if check.collector is not None:
-                queries += check.collector.queries(len(audit.examples[audit.data_of[check.name]]))
+            if check.collector is None:
+                continue
+            held = len(audit.examples[audit.data_of[check.name]])
+            queries += check.collector.queries(held)
+            wanted = getattr(check.collector.params, "examples", None)
+            if isinstance(wanted, int) and wanted < held:
+                drawn[check.name] = wanted
         return Plan(
             folder=audit.folder,
             checks=tuple(check.name for check in checks),
             examples=sum(len(examples) for examples in audit.data.values()),
             queries=queries,
             seconds=queries * audit.seconds_per_query(),
+            drawn=drawn,
         )

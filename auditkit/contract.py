@@ -35,12 +35,15 @@ _METHODS = {
     "__init__": ("params",),
     "for_task": ("task",),
     "hold_labels": ("labels",),
+    "hold_groups": ("groups",),
     "slice_values": (),
+    "hold_slice": ("metric", "where"),
     "metrics": (),
     "tables": (),
     "resources": (),
     "select": ("data", "context"),
     "remarks": ("data", "context"),
+    "preload": ("resources",),
     "queries": ("examples",),
     "collect": ("shard", "context"),
 }
@@ -287,11 +290,12 @@ def _distinct(names: Iterable[str], called: str) -> None:
 
 
 def _metric_problem(metric: Metric) -> tuple[str, str | None] | None:
-    from auditkit.metrics import Cells, Statistic, metric_from_dict, metric_to_dict
+    from auditkit.metrics import Cells, metric_from_dict, metric_to_dict
     from auditkit.metrics.cells import CELL_FUNCTIONS, PER_LABEL_FUNCTIONS
+    from auditkit.metrics.declare import STATISTICS
 
     statistic = metric.statistic
-    known = get_args(Statistic)
+    known = tuple(STATISTICS.values())
     if type(statistic) not in known:
         kinds = ", ".join(sorted(kind.__name__ for kind in known))
         return (

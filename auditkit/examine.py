@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from auditkit.checks import Check
@@ -13,8 +14,9 @@ from auditkit.errors import AuditkitError, CheckError
 from auditkit.evaluators.base import Collector
 from auditkit.evaluators.predictions import Predictions
 from auditkit.evidence import EvidenceFolder, open_evidence
-from auditkit.execution.base import Job
+from auditkit.execution.base import Executor, Job
 from auditkit.execution.choice import executor
+from auditkit.execution.processes import ProcessExecutor
 from auditkit.metrics.declare import metric_to_dict, table_to_dict
 from auditkit.metrics.measure import Settings, measure
 from auditkit.metrics.tables import tabulate
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
     from auditkit.data import Examples
 
-__all__ = ["examine", "predict"]
+__all__ = ["examine", "predict", "started_early"]
 
 
 def predict(audit: Prepared, key: str) -> Collected | CheckError:
@@ -50,18 +52,51 @@ def predict(audit: Prepared, key: str) -> Collected | CheckError:
         return error
 
 
+@contextmanager
+def started_early(audit: Prepared) -> Iterator[Mapping[str, Executor]]:
+    """Start the worker process of the first check that needs one, while the model predicts.
+
+    What such a worker imports may take as long as the predictions. Yields what is to collect the
+    check, by its name; a worker that got nothing to do ends with the block.
+    """
+    started: dict[str, ProcessExecutor] = {}
+    for check in audit.checks:
+        if started or check.collector is None or check.skipped is not None:
+            continue
+        has_parts = any(EvidenceFolder(audit.folder, check.name).folder.glob("part-*"))
+        if has_parts and not audit.options.fresh:
+            continue  # perhaps all of them, and a worker would have nothing to do
+        job = _job(audit, check.collector, check.name, check.digest)
+        runner = executor(job, audit.options.workers)
+        if isinstance(runner, ProcessExecutor):
+            with suppress(CheckError):  # the check itself will say it
+                runner.start(job)
+                started[check.name] = runner
+    try:
+        yield started
+    finally:
+        for runner in started.values():
+            runner.close()
+
+
 def examine(
-    audit: Prepared, check: Check, predictions: Mapping[str, Collected | CheckError]
+    audit: Prepared,
+    check: Check,
+    predictions: Mapping[str, Collected | CheckError],
+    started: Mapping[str, Executor] | None = None,
 ) -> CheckRecord:
-    """Collect and measure one check; what goes wrong in it is recorded."""
-    started = time.perf_counter()
+    """Collect and measure one check; what goes wrong in it is recorded.
+
+    ``started`` holds what :func:`started_early` began, by the check's name.
+    """
+    began = time.perf_counter()
     if check.skipped is not None:
         return _check_record(audit, check, "skipped", 0.0, error=check.skipped)
     base = predictions[audit.data_of[check.name]]
     if isinstance(base, CheckError):
         return _check_record(audit, check, "error", 0.0, error=str(base))
     try:
-        found = _examine(audit, check, base)
+        found = _examine(audit, check, base, (started or {}).get(check.name))
     except Exception as error:
         message = (
             str(error)
@@ -69,18 +104,20 @@ def examine(
             else f"'{check.name}' raised {type(error).__name__}: {error}"
         )
         audit.progress.say(f"Check {check.name} is in error: {message}")
-        return _check_record(audit, check, "error", time.perf_counter() - started, error=message)
-    return _check_record(audit, check, "ok", time.perf_counter() - started, **found)
+        return _check_record(audit, check, "error", time.perf_counter() - began, error=message)
+    return _check_record(audit, check, "ok", time.perf_counter() - began, **found)
 
 
-def _examine(audit: Prepared, check: Check, base: Collected) -> dict[str, Any]:
+def _examine(
+    audit: Prepared, check: Check, base: Collected, runner: Executor | None
+) -> dict[str, Any]:
     data = audit.data_of[check.name]
     own: list[PartRecord] = []
     resumed = 0
     remarks: list[str] = []
     if check.collector is not None:
         collected, remarks = _collect_check(
-            audit, check, check.collector, audit.examples[data], base
+            audit, check, check.collector, audit.examples[data], base, runner
         )
         own, resumed = collected.parts, collected.resumed
         if not own:
@@ -105,7 +142,12 @@ def _examine(audit: Prepared, check: Check, base: Collected) -> dict[str, Any]:
 
 
 def _collect_check(
-    audit: Prepared, check: Check, collector: Collector, examples: Examples, base: Collected
+    audit: Prepared,
+    check: Check,
+    collector: Collector,
+    examples: Examples,
+    base: Collected,
+    runner: Executor | None,
 ) -> tuple[Collected, list[str]]:
     """Collect a check's own rows; return them and what is to be said of them."""
     job = _job(audit, collector, check.name, check.digest)
@@ -125,6 +167,7 @@ def _collect_check(
         EvidenceFolder(audit.folder, check.name),
         chosen,
         predictions,
+        runner=runner,
         timeout=audit.suite.checks[check.name].timeout,
     )
     return collected, remarks
@@ -136,6 +179,7 @@ def _collect(
     folder: EvidenceFolder,
     examples: Examples,
     predictions: Callable[[pa.Table], pa.Table],
+    runner: Executor | None = None,
     timeout: float | None = None,
 ) -> Collected:
     constant: dict[str, Any] = {
@@ -158,7 +202,7 @@ def _collect(
         job,
         examples,
         folder,
-        executor(job, audit.options.workers),
+        runner or executor(job, audit.options.workers),
         # Shapes are asked for when a part is made: they change where memory runs out.
         facts=lambda: {**constant, "shapes": audit.engine.shapes},
         predictions=predictions,

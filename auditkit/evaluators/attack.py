@@ -23,7 +23,7 @@ from auditkit.evaluators.base import Collector, Context, Evaluator, Isolation, P
 from auditkit.evaluators.stated import OrText, stated_digest
 from auditkit.metrics import Mean, Metric, Ratio, Statistic
 from auditkit.python_files import names_a_file
-from auditkit.resources import Resource
+from auditkit.resources import Resource, Resources
 
 if TYPE_CHECKING:
     from auditkit.data import Examples
@@ -299,8 +299,13 @@ class Attack(Collector):
             if setting.recipe is None:
                 continue
             if setting.recipe.keeps_prediction:
-                said.append(f"{setting.shown} succeeds where the prediction stays with fewer words")
-            said += [f"{setting.shown}: {part}" for part in replaced_parts(setting.recipe)]
+                said.append(
+                    f"the recipe {setting.shown} succeeds where the prediction stays with fewer "
+                    "words"
+                )
+            said += [
+                f"the recipe {setting.shown}: {part}" for part in replaced_parts(setting.recipe)
+            ]
         if _searches(context):
             said.append(
                 f"candidates were scored in {context.engine.search_dtype}, and every success was "
@@ -309,6 +314,10 @@ class Attack(Collector):
         if self.params.max_seconds is not None:
             said.append("attacks are limited in time, so another run may come to other figures")
         return said
+
+    def preload(self, resources: Resources) -> None:
+        """Import TextAttack, which takes many seconds."""
+        import_textattack(resources)
 
     def queries(self, examples: int) -> int:
         """About how many questions the attacks cost: it differs much between models."""

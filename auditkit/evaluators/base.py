@@ -175,12 +175,40 @@ class Evaluator(ABC):
         """
         return
 
+    def hold_groups(self, groups: Sequence[str]) -> None:
+        """Refuse data whose group columns, ``groups``, it can do nothing with.
+
+        Raises
+        ------
+        ValueError
+            In a sentence without a full stop.
+        """
+        return
+
     def slice_values(self) -> Mapping[str, Collection[str]]:
         """Return the values that columns of ``slice_by`` can have, of those that are known.
 
         A requirement on another value is refused before the run.
         """
         return {}
+
+    def hold_slice(self, metric: str, where: Mapping[str, str]) -> None:
+        """Refuse a slice whose values are known each by itself, and not together for the metric.
+
+        Parameters
+        ----------
+        metric
+            The metric of a requirement, without the check: ``flip_rate`` or ``flip_rate.gap``.
+        where
+            The slice that the requirement names. All of its values are among
+            :meth:`slice_values`, where those say anything of the column.
+
+        Raises
+        ------
+        ValueError
+            In a sentence without a full stop that says what there is instead.
+        """
+        return
 
     @abstractmethod
     def metrics(self) -> Sequence[Metric]:
@@ -248,6 +276,14 @@ class Collector(Evaluator):
         ``data`` is what :meth:`select` returned.
         """
         return ()
+
+    def preload(self, resources: Resources) -> None:
+        """Import what collecting needs and what is slow to import.
+
+        Called in a worker process before its first shard, while the model still computes the
+        predictions. What it raises is ignored: :meth:`collect` will say it.
+        """
+        return
 
     def queries(self, examples: int) -> int:
         """About how many questions ``examples`` cost, for an estimate before the run."""

@@ -66,8 +66,9 @@ class Worker:
     def __init__(self, setup: Setup, engine: Engine) -> None:
         self.is_gone = False
         """Whether it has ended, or is about to."""
+        self.engine = engine
+        """Answers its questions; another may take over while it has no shard."""
         self._setup = setup
-        self._engine = engine
         self._inboxes: list[SimpleQueue[bytes | None]] = [SimpleQueue() for _ in range(setup.slots)]
         self._loading = threading.Lock()
         self._ready: Ready | None = None
@@ -93,6 +94,11 @@ class Worker:
         )
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
+
+    @property
+    def setup(self) -> Setup:
+        """What it is to do."""
+        return self._setup
 
     def load(self) -> None:
         """Wait until it has imported the collector; whoever comes first sees to it.
@@ -177,7 +183,7 @@ class Worker:
             if isinstance(message, Finished):
                 return message
             ask = cast(Ask, message)
-            found = getattr(self._engine, ask.question)
+            found = getattr(self.engine, ask.question)
             return Answer(found(*ask.arguments, **ask.keywords) if callable(found) else found)
         except Exception as error:  # of the engine, or because the inputs cannot be read here
             return Answer(error=PortableError.of(error))

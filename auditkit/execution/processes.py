@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from auditkit.errors import CheckError
 from auditkit.execution.base import Finished, Job, Shard, as_check_error
@@ -34,27 +34,59 @@ class ProcessExecutor:
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
+        self._early: Worker | None = None
+
+    def start(self, job: Job) -> None:
+        """Start the first worker of a job that is going to be run, while something else goes on.
+
+        What the worker imports, it imports meanwhile. End with :meth:`close` if it never is run.
+
+        Raises
+        ------
+        CheckError
+            If the collector's class or settings cannot be sent to another process.
+        """
+        worker = self._early = Worker(setup_of(job), job.engine)
+        # What goes wrong is told again when the first shard waits for it.
+        threading.Thread(target=_load_quietly, args=(worker,), daemon=True).start()
+
+    def close(self) -> None:
+        """End the worker that was started early, if it never got anything to do."""
+        if self._early is not None:
+            self._early.kill()
+            self._early = None
 
     def run(
         self, job: Job, shards: Iterator[Shard], timeout: float | None = None
     ) -> Generator[Finished, None, None]:
         """Collect the shards; see :class:`~auditkit.execution.base.Executor`."""
         stop = Stop(timeout)
-        crew = _Crew(stop.guard(job), self._workers)
+        early, self._early = self._early, None
+        crew = _Crew(stop.guard(job), self._workers, early)
         slots = self._workers * job.collector.concurrency
         return in_threads(slots, crew.attempt, shards, stop, crew.dismiss)
+
+
+def _load_quietly(worker: Worker) -> None:
+    with suppress(CheckError, WorkerDied):
+        worker.load()
 
 
 class _Crew:
     """The worker processes of one job, each started when there is a shard for it."""
 
-    def __init__(self, job: Job, most: int) -> None:
+    def __init__(self, job: Job, most: int, early: Worker | None = None) -> None:
         self._job = job
         self._setup = setup_of(job)
         self._most = most
         self._changed = threading.Condition()
         self._free: dict[Worker, list[int]] = {}
         """The slots that are free, of each worker there is."""
+        if early is not None and early.setup == self._setup:
+            early.engine = job.engine
+            self._free[early] = list(range(self._setup.slots))
+        elif early is not None:
+            early.kill()
         self._suspects = 0
         """Shards that wait for a worker of their own."""
         self._is_loadable = False

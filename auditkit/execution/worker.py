@@ -49,6 +49,8 @@ def main() -> None:
     except CheckError as error:
         channel.send(0, Ready(error))
         return
+    with suppress(Exception):  # what cannot be imported, the first shard will tell of
+        collector.preload(setup.resources)
     channel.send(0, Ready(None))
     if setup.slots == 1:
         _Slot(0, inboxes[0], channel, setup, collector).serve()

@@ -46,7 +46,7 @@ _MOST_STREAMS = 4
 # Batches that tell whether the number of rows matters: their length, and the rows of the parts
 # that one batch is cut into. Kernels are chosen by the product of both; a few rows are the most
 # likely to get one of their own.
-_PROBED = ((6, (1, 2, 3, 5, 8, 13)), (37, (1, 2, 5)))
+_PROBED = ((4, (1, 2, 5, 8, 16)), (21, (1, 2, 5)))
 
 
 class SequenceClassifier:

@@ -37,6 +37,8 @@ class Settings(Params):
     """A folder in which each process leaves a file, named by its number, with facts of it."""
     held: str = ""
     """A named pipe that a forked child holds open for as long as it lives."""
+    preloaded: str = ""
+    """A folder in which each process that preloads leaves a file, named by its number."""
     libraries: tuple[str, ...] = ()
     """Generators to draw from besides: torch, numba."""
 
@@ -52,6 +54,11 @@ class Demonstrator(Collector):
 
     def metrics(self):
         return [Metric("flip_rate", Mean("flipped"), better="lower")]
+
+    def preload(self, resources):
+        if self.params.preloaded:
+            (Path(self.params.preloaded) / str(os.getpid())).touch()
+            raise ImportError("planted error")  # which nobody is to mind
 
     def collect(self, shard, context):
         print("collecting", flush=True)

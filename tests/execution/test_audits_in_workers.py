@@ -72,6 +72,20 @@ def test_a_check_whose_workers_die_is_in_error_and_the_others_go_on(suite, check
     assert outcome(run.record.verdicts, run.record.checks).exit_code == 3
 
 
+def test_a_worker_is_started_only_where_there_may_be_something_to_collect(
+    suite, checkpoint, tmp_path
+):
+    preloaded = tmp_path / "preloaded"
+    preloaded.mkdir()
+    options = Options(output=tmp_path / "run", workers=1)
+    named = suite(f", preloaded: {preloaded}")
+    run_audit(named, str(checkpoint), options)
+    assert len(list(preloaded.iterdir())) == 1
+    again = run_audit(named, str(checkpoint), options)
+    assert again.record.check("demonstrator").resumed_parts == 6
+    assert len(list(preloaded.iterdir())) == 1
+
+
 def test_a_script_without_a_guard_whose_streams_are_closed(suite, checkpoint, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)

@@ -10,6 +10,7 @@ import random
 import re
 import select
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -49,6 +50,62 @@ def test_evidence_is_the_same_for_any_number_of_workers(run_check, undisturbed, 
     assert all(one == wanted for one in told)
     assert os.getpid() not in pids(facts)
     assert not any(map(alive, pids(facts)))
+
+
+@pytest.fixture
+def preloaded(tmp_path):
+    folder = tmp_path / "preloaded"
+    folder.mkdir()
+    return folder
+
+
+def test_a_worker_that_was_started_early_collects_the_same(undisturbed, facts, preloaded, tmp_path):
+    job = make_job(facts=str(facts), preloaded=str(preloaded))
+    early = ProcessExecutor(1)
+    early.start(job)
+    finished = {one.index: one.rows for one in early.run(job, make_shards(30))}
+    told = [row for index in sorted(finished) for row in finished[index].to_pylist()]
+    assert told == [
+        {key: value for key, value in row.items() if key in told[0]} for row in undisturbed[1]
+    ]
+    assert len(pids(facts)) == 1
+    assert pids(preloaded) == pids(facts)  # and it is the only one there was
+    early.close()
+
+
+def test_a_worker_that_got_nothing_to_do_is_ended(preloaded):
+    job = make_job(preloaded=str(preloaded))
+    early = ProcessExecutor(1)
+    early.start(job)
+    while not pids(preloaded):
+        time.sleep(0.01)
+    early.close()
+    assert not any(map(alive, pids(preloaded)))
+    early.close()
+
+
+def test_what_was_started_for_other_settings_is_not_used(undisturbed, facts, preloaded):
+    early = ProcessExecutor(1)
+    early.start(make_job(preloaded=str(preloaded)))
+    while not pids(preloaded):
+        time.sleep(0.01)
+    job = make_job(facts=str(facts))
+    assert sorted(one.index for one in early.run(job, make_shards(30))) == [0, 1, 2, 3, 4]
+    assert not pids(facts) & pids(preloaded)
+    assert not any(map(alive, pids(preloaded)))
+
+
+def test_an_early_worker_that_dies_before_it_is_needed_is_replaced(facts, preloaded):
+    job = make_job(facts=str(facts), preloaded=str(preloaded))
+    early = ProcessExecutor(1)
+    early.start(job)
+    while not pids(preloaded):
+        time.sleep(0.01)
+    (first,) = pids(preloaded)
+    os.kill(first, signal.SIGKILL)
+    finished = list(early.run(job, make_shards(30)))
+    assert [one.error for one in finished] == [None] * 5
+    assert first not in pids(facts)
 
 
 def test_draws_are_those_of_each_example_alone(undisturbed):
