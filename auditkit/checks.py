@@ -111,6 +111,14 @@ def _prepare(suite: Suite, name: str, *, skipped: bool) -> Check:
         raise suite.error(
             ("checks", name), f"check '{name}': {error.message}", error.hint
         ) from error
+    try:
+        evaluator.hold_groups(data.groups)
+    except ValueError as error:
+        raise suite.error(
+            ("checks", name),
+            f"check '{name}': {error}",
+            "Name group columns in data.groups, or take the check out of this suite",
+        ) from error
     return Check(
         name=name,
         evaluator=evaluator,
@@ -138,3 +146,7 @@ def _hold(suite: Suite, index: int, requirement: Requirement, checks: Sequence[C
                 f"the check '{check.name}' has no {column} '{value}'",
                 did_you_mean(value, sorted(possible[column])),
             )
+    try:
+        check.evaluator.hold_slice(requirement.metric.partition(".")[2], requirement.where)
+    except ValueError as error:
+        raise suite.error(("requirements", index), f"check '{check.name}': {error}") from None

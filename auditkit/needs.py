@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 from auditkit.checks import Check
-from auditkit.errors import ResourceError
+from auditkit.errors import ResourceError, UserError
 from auditkit.record import ResourceRecord
 from auditkit.resources import Found, Resource, Resources
 
-__all__ = ["Need", "hold_needs", "list_needs", "record_needs"]
+if TYPE_CHECKING:
+    from auditkit.suite import Suite
+
+__all__ = ["Need", "hold_needs", "list_needs", "missing_error", "record_needs"]
 
 # What brings a package in a version that fits the others.
 _EXTRAS = dict.fromkeys(("textattack", "nltk"), "auditkit[attacks]")
@@ -52,7 +56,7 @@ def list_needs(checks: Iterable[Check], resources: Resources) -> list[Need]:
     ]
 
 
-def hold_needs(checks: Iterable[Check], resources: Resources, suite: str) -> None:
+def hold_needs(checks: Iterable[Check], resources: Resources, suite: Suite | str) -> None:
     """Refuse a suite whose checks need what is not there.
 
     Parameters
@@ -62,12 +66,13 @@ def hold_needs(checks: Iterable[Check], resources: Resources, suite: str) -> Non
     resources
         Finds what they need.
     suite
-        Path or name of the suite, for the command that fetches it.
+        The suite, or its path or name where its lines need not be named.
 
     Raises
     ------
     ResourceError
-        Naming everything that is missing, and the command that gets it; a package first.
+        Naming everything that is missing, one resource a line, and the command that gets it; a
+        package first.
     """
     checks = list(checks)
     for check in checks:
@@ -75,11 +80,40 @@ def hold_needs(checks: Iterable[Check], resources: Resources, suite: str) -> Non
             _hold_libraries(check)
     missing = [need for need in list_needs(checks, resources) if need.found is None]
     if missing:
-        listed = "; ".join(f"{need}{resources.fault(need.resource)}" for need in missing)
-        raise ResourceError(
-            f"the suite needs what is not here: {listed}",
-            hint=resources.remedy([need.resource for need in missing], suite),
-        )
+        raise missing_error("the suite needs what is not here", missing, resources, suite)
+
+
+def missing_error(
+    said: str, missing: Sequence[Need], resources: Resources, suite: Suite | str
+) -> ResourceError:
+    """Return the error that lists missing resources.
+
+    Parameters
+    ----------
+    said
+        What is wrong, as the beginning of a sentence that the list ends.
+    missing
+        What is missing; each is told on a line of its own, unless there is but one.
+    resources
+        Where they were looked for.
+    suite
+        The suite, whose lines are named, or its path or name.
+    """
+    source = suite if isinstance(suite, str) else suite.source
+    hint = resources.remedy([need.resource for need in missing], source)
+    told = [_placed(f"{need}{resources.fault(need.resource)}", need, suite) for need in missing]
+    if len(told) == 1:
+        (one,) = told
+        return ResourceError(f"{said}: {one.message}", file=one.file, line=one.line, hint=hint)
+    listed = "\n".join(f"  {one}" for one in told)
+    return ResourceError(f"{said}:\n{listed}\n{len(told)} are missing", hint=hint)
+
+
+def _placed(text: str, need: Need, suite: Suite | str) -> UserError:
+    """Return an error about the first check that needs something, with its file and line."""
+    if isinstance(suite, str):
+        return ResourceError(text)
+    return suite.error(("checks", need.checks[0]), text)
 
 
 def _hold_libraries(check: Check) -> None:

@@ -79,7 +79,7 @@ def _with_model(
 ) -> Iterator[Prepared]:
     _hold_paths(suite)
     checks = prepare_checks(suite, options.only, offline=options.offline)
-    hold_needs(checks, _resources(options), suite.source)
+    hold_needs(checks, _resources(options), suite)
     limit = cache_size() if options.answer_cache else 0
 
     from auditkit.inference.disk_cache import DiskCache, answer_facts
@@ -119,7 +119,7 @@ def _with_predictions(
         predictions = PredictionsFile(predictions)
     suite, checks, table = load_supplied(suite, predictions, options, progress)
     _hold_labels(suite, checks, table.labels, "file")
-    hold_needs(checks, _resources(options), suite.source)
+    hold_needs(checks, _resources(options), suite)
     return Prepared(suite, checks, table, options, progress)
 
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from auditkit.errors import AuditkitError, UsageError
 from auditkit.record import RECORD_NAME, Record, read_record, write_record
 
-__all__ = ["RENDERED", "drop_stale", "only_run_in", "write_run"]
+if TYPE_CHECKING:
+    from auditkit.suite import Suite
+
+__all__ = ["RENDERED", "REPLACED", "drop_stale", "only_run_in", "write_run"]
 
 RENDERED = ("card.html", "summary.md")
 """Pages made from the record; the card also shows texts from the evidence."""
+
+REPLACED = "replaced"
+"""Folder in a run's folder with the records of other audits that were there before."""
 
 
 @contextmanager
@@ -38,17 +46,58 @@ def only_run_in(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def drop_stale(folder: Path, audit_id: str) -> None:
-    """Remove the record of another audit, so that old verdicts never lie beside new evidence."""
-    if not (folder / RECORD_NAME).exists():
+def drop_stale(
+    folder: Path,
+    audit_id: str,
+    suite: Suite | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Put the record of another audit aside, so that old verdicts never lie beside new evidence.
+
+    The record is kept in :data:`REPLACED`; its pages, which can hold people's texts, are not. The
+    evidence stays where it is: what the audit that begins can use of it is used, the rest goes.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    audit_id
+        The audit that begins; its own record stays until it is replaced.
+    suite
+        Its suite, to say in what way the other audit was another one.
+    say
+        Told which run is replaced and where its record is kept, before anything is moved.
+    """
+    path = folder / RECORD_NAME
+    if not path.exists():
         return
     try:
-        if read_record(folder).id == audit_id:
-            return
+        earlier = read_record(folder)
     except AuditkitError:
-        pass
-    for name in (RECORD_NAME, *RENDERED):
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        kept = Path(REPLACED) / f"record-unreadable-{digest[:8]}.json"
+        told = "a run whose record cannot be read"
+    else:
+        if earlier.id == audit_id:
+            return
+        kept = Path(REPLACED) / f"record-{earlier.id}.json"
+        told = f"the run of {earlier.created}{_difference(earlier, suite)}"
+    say(f"Replaces {told} in {folder}; its record is kept as {kept.as_posix()}")
+    (folder / REPLACED).mkdir(exist_ok=True)
+    path.replace(folder / kept)
+    for name in RENDERED:
         (folder / name).unlink(missing_ok=True)
+
+
+def _difference(earlier: Record, suite: Suite | None) -> str:
+    """Return in what way an earlier run was of another audit, as the end of a clause."""
+    if suite is None:
+        return ""
+    if earlier.suite.digest == suite.digest:
+        return " (the same suite with other data, settings or model)"
+    if earlier.suite.source != suite.source:
+        return f" (another suite called '{earlier.suite.name}', from {earlier.suite.source})"
+    return " (the suite was changed since)"
 
 
 def write_run(record: Record, folder: Path) -> None:

@@ -22,8 +22,8 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from auditkit.progress import Progress, SilentProgress
-from auditkit.record import EngineRecord, Measurement, Record, Verdict
-from auditkit.report.formats import clean, ends, quantity
+from auditkit.record import CheckRecord, EngineRecord, Measurement, Record, Verdict
+from auditkit.report.formats import clean, ends, plural, quantity
 from auditkit.report.headlines import headlines, readings
 from auditkit.report.measured import slice_text
 from auditkit.report.words import term
@@ -110,7 +110,7 @@ class PlainProgress:
         self._stage, self._total, self._done = stage, total, done
         self._last = time.monotonic()
         found = f", {done:,} already done" if done else ""
-        self.say(f"{stage}: {total:,} {unit}{found}")
+        self.say(f"{stage}: {total:,} {unit.removesuffix('s') if total == 1 else unit}{found}")
 
     def advance(self, steps: int) -> None:
         """Print how far it is, not too often."""
@@ -169,7 +169,8 @@ def print_run(record: Record, folder: Path, *, quiet: bool = False) -> None:
         table = Table(title=escape(title), title_justify="left", box=None, pad_edge=False)
         for heading in ("metric", "value", "interval", "n"):
             table.add_column(heading, justify="left" if heading == "metric" else "right")
-        for one in headlines(check):
+        shown = headlines(check)
+        for one in shown:
             value = "not measurable" if one.value is None else _shown(one, one.value)
             between = ""
             if one.low is not None and one.high is not None and not one.is_exact:
@@ -177,6 +178,12 @@ def print_run(record: Record, folder: Path, *, quiet: bool = False) -> None:
             metric = f"{one.metric}, {slice_text(one.slice)}" if one.slice else one.metric
             table.add_row(escape(metric), value, between, f"{one.n:,}")
         console.print(table)
+        if severities := _severities(check, shown):
+            console.print(
+                f"Of each kind that severity of {', '.join(severities)} is shown that changes most "
+                "decisions; the card has all.",
+                style="dim",
+            )
         for said in readings(check):
             console.print(escape(clean(said)), style="dim")
         console.print()
@@ -189,13 +196,27 @@ def print_run(record: Record, folder: Path, *, quiet: bool = False) -> None:
     console.print(f"Card: {escape(str(folder / 'card.html'))}")
 
 
+def _severities(check: CheckRecord, shown: Sequence[Measurement]) -> list[str]:
+    """Return the severities out of which each kind's flip rate was chosen; none for no choice."""
+    found: dict[str, set[str]] = {one.slice["kind"]: set() for one in shown if _is_graded(one)}
+    for one in check.measurements:
+        if _is_graded(one) and one.slice["kind"] in found:
+            found[one.slice["kind"]].add(one.slice["severity"])
+    return sorted(set().union(*(some for some in found.values() if len(some) > 1)))
+
+
+def _is_graded(one: Measurement) -> bool:
+    return one.metric == "flip_rate" and {"kind", "severity"} <= one.slice.keys()
+
+
 def _asked(engine: EngineRecord) -> str:
     """Return how many questions the model really answered."""
     if not engine.queries:
         return "The model was asked nothing: all evidence was there already"
     return (
-        f"The model was asked {engine.queries:,} times: it ran {engine.unique:,} texts, "
-        f"{engine.disk_hits:,} answers were in the cache on disk, "
+        f"The model was asked {plural(engine.queries, 'time')}: it ran "
+        f"{plural(engine.unique, 'text')}, {plural(engine.disk_hits, 'answer')} "
+        f"{'was' if engine.disk_hits == 1 else 'were'} in the cache on disk, "
         f"{engine.cache_hits:,} had been given before"
     )
 

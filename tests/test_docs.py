@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from auditkit.attacks.recipes import ENCODER
+from auditkit.evaluators.attack import AttackParams
 from auditkit.suite import load_suite
 
 ROOT = Path(__file__).parents[1]
@@ -57,6 +59,21 @@ SUITES = [(name, text) for name, text in blocks("yaml") if text.startswith("audi
 def test_suites_that_are_shown_can_be_loaded(text, tmp_path):
     (tmp_path / "shown.yaml").write_text(text, encoding="utf-8")
     load_suite(tmp_path / "shown.yaml")
+
+
+def test_every_setting_of_attacks_has_a_row_with_its_default():
+    page = (ROOT / "docs" / "suites.md").read_text(encoding="utf-8")
+    section = page.partition("### attack\n")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", section, flags=re.MULTILINE))
+    fields = AttackParams.model_fields
+    assert list(rows) == list(fields)
+    assert rows["recipes"] == f"`[{', '.join(one.name for one in fields['recipes'].default)}]`"
+    assert [rows[name] for name in ("examples", "max_queries")] == [
+        str(fields[name].default) for name in ("examples", "max_queries")
+    ]
+    assert ENCODER.endswith(rows["encoder"].partition(" ")[0])
+    unset = set(fields) - {"recipes", "examples", "max_queries"}
+    assert {fields[name].default for name in unset} == {None}
 
 
 PYTHON = blocks("python")

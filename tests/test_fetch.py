@@ -322,13 +322,16 @@ def test_all_that_can_be_had_is_fetched_and_the_rest_named(
     """The server of the vectors does not answer, a folder is not there."""
     one = suite(PARAGRAM, MODEL, Resource("hub", "./nowhere", ""), LISTED)
     assert _run(["fetch", one, "--resources", "kept"]) == 2
-    said = capsys.readouterr().err.splitlines()[-1]
-    assert said.startswith("auditkit: ")
-    assert "nobody-listens could not be downloaded" in said
-    assert "'./nowhere' is a folder of this machine, and not there" in said
-    assert "org/model" not in said
-    assert _run(["fetch", one, "--resources", "kept", "--dry-run", "--format", "json"]) == 0
-    listed = json.loads(capsys.readouterr().out)["resources"]
+    before, head, vectors_line, folder_line, tail = capsys.readouterr().err.rsplit("\n", 5)[:-1]
+    assert "org/model" in before
+    assert head == "auditkit: could not be fetched:"
+    assert "nobody-listens could not be downloaded" in vectors_line
+    assert "'./nowhere' is a folder of this machine, and not there" in folder_line
+    assert tail.startswith("2 of 4 are still missing. ")
+    assert _run(["fetch", one, "--resources", "kept", "--dry-run", "--format", "json"]) == 3
+    printed = json.loads(capsys.readouterr().out)
+    listed = printed["resources"]
+    assert printed["exit_code"] == 3
     assert [(one["name"], one["status"]) for one in listed] == [
         ("paragramcf", "missing"),
         ("org/model@main", "there"),
@@ -355,10 +358,13 @@ def test_offline_lists_what_would_be_fetched_and_refuses(
     one = suite(PARAGRAM, LISTED)
     flags = ["--offline"] if how == "--offline" else []
     assert _run(["fetch", one, *flags]) == 2
-    said = capsys.readouterr().err
-    assert "the network is switched off" in said
-    assert "'paragramcf' for check 'needy'" in said
-    assert "'corpora/listed' for check 'needy'" in said
+    head, *listed, tail = capsys.readouterr().err.splitlines()
+    assert head.startswith("auditkit: the network is switched off")
+    assert listed == [
+        f"  {one}:8: the word vectors 'paragramcf' for check 'needy' (for the test)",
+        f"  {one}:8: the NLTK data 'corpora/listed' for check 'needy' (for the test)",
+    ]
+    assert tail.startswith(f"2 are missing. Run `auditkit fetch {one}` where there is a network")
 
 
 @pytest.mark.parametrize("flag", ["--offline", "--dry-run", "--quiet"])
@@ -370,8 +376,16 @@ def test_what_is_there_needs_no_network(no_network, suite, capsys, flag) -> None
 
 
 def test_a_dry_run_fetches_nothing(no_network, suite, capsys) -> None:
-    assert _run(["fetch", suite(PARAGRAM), "--dry-run"]) == 0
-    assert "missing  the word vectors 'paragramcf'" in capsys.readouterr().out
+    one = suite(PARAGRAM, Resource("nltk", "corpora/stopwords", ""))
+    assert _run(["fetch", one, "--dry-run"]) == 3
+    said = capsys.readouterr().out
+    assert "missing  the word vectors 'paragramcf'" in said
+    assert "there    the NLTK data 'corpora/stopwords'" in said
+    assert "1 of 2 are missing; nothing was fetched." in said
+    assert _run(["fetch", one, "--dry-run", "--quiet"]) == 3
+    quiet = capsys.readouterr().out
+    assert "paragramcf" in quiet
+    assert "stopwords" not in quiet
 
 
 def test_a_suite_that_needs_nothing_says_so(no_network, capsys) -> None:

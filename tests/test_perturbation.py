@@ -13,10 +13,12 @@ from sklearn.metrics import accuracy_score
 import auditkit
 from auditkit.audit import Options, run_audit
 from auditkit.checks import prepare_checks
+from auditkit.cli import _run
 from auditkit.errors import CheckError, SuiteError
 from auditkit.evaluators.perturbation import Perturbations
 from auditkit.perturbations import KINDS
 from auditkit.plugins import source_digest
+from auditkit.record import read_record
 from auditkit.suite import load_suite
 from auditkit.testing import FakeEngine, check_evaluator, examine, make_examples
 from auditkit.verify import verify_run
@@ -250,7 +252,12 @@ checks:
     ("old", "new", "line", "message"),
     [
         ("kinds: [typo, case]", "sides: [text]", 6, "'sides' is for pairs of texts"),
-        ("kinds: [typo, case]", "severities: [0]", 7, r"'severities\[1\]' should be at least 1"),
+        (
+            "kinds: [typo, case]",
+            "severities: [0]",
+            7,
+            "entry 1 of 'severities' should be at least 1",
+        ),
         ("kinds: [typo, case]", "severities: []", 7, "should have at least 1"),
         ("kinds: [typo, case]", "severities: [1, 1]", 6, "'severities' names something twice"),
         ("kinds: [typo, case]", "kinds: []", 7, "should have at least 1"),
@@ -334,6 +341,126 @@ def test_the_evidence_is_the_same_for_any_number_of_workers(suite, checkpoint, t
     assert found.held["measurements"] == len(check.measurements)
     other = run(path, checkpoint, tmp_path / "other", seed=1)[1]
     assert tuple(part.digest for part in other.evidence) not in digests
+
+
+@pytest.mark.parametrize(
+    ("metric", "where", "message"),
+    [
+        (
+            "flip_rate",
+            "kind: intensifier, severity: 3",
+            "'intensifier' has no severity 3 here, only 1",
+        ),
+        ("flip_rate", "kind: typo, severity: 1", "'typo' has no severity 1 here, only 3 and 5"),
+        ("flip_rate.gap", "kind: intensifier, severity: 5, group: gender", "only 1"),
+        ("flip_rate", "kind: negation, severity: 1", "has a turn_rate and no flip_rate"),
+        ("turn_rate", "kind: typo, severity: 3", "has a flip_rate and no turn_rate"),
+    ],
+)
+def test_a_slice_that_cannot_be_is_refused_before_the_run(suite, capsys, metric, where, message):
+    path = suite(
+        "{kinds: [typo, intensifier, negation], severities: [3, 5]}",
+        f"- {{metric: perturbation.{metric}, where: {{{where}}}, max: 0.9}}",
+    )
+    assert _run(["run", str(path), "--model", "./no-such-model"]) == 2
+    said = capsys.readouterr().err
+    assert f"{path}:9: check 'perturbation': the kind '" in said
+    assert message in said
+    assert "no-such-model" not in said
+
+
+def test_slices_that_can_be_are_not_refused(suite):
+    possible = [("flip_rate", "typo", 3), ("flip_rate", "intensifier", 1)]
+    possible.append(("turn_rate", "negation", 1))
+    lines = [
+        f"- {{metric: perturbation.{metric}, where: {{kind: {kind}, severity: {step}}}, max: 1}}"
+        for metric, kind, step in possible
+    ]
+    path = suite("{kinds: [typo, intensifier, negation], severities: [3, 5]}", "\n  ".join(lines))
+    assert _run(["validate", str(path)]) == 0
+
+
+def test_a_dry_run_says_how_many_are_drawn(suite, checkpoint, capsys):
+    path = suite("{kinds: [typo], severities: [5], examples: 80}")
+    command = ["run", str(path), "--model", str(checkpoint), "--device", "cpu", "--dry-run"]
+    assert _run(command) == 0
+    said = capsys.readouterr().out
+    assert "examples: 300\nchecks:   perturbation (at most 80 of them)\n" in said
+    assert _run([*command, "--limit", "50"]) == 0
+    assert "examples: 50\nchecks:   perturbation\n" in capsys.readouterr().out
+
+
+def test_a_requirement_on_a_skipped_kind_says_why(suite, checkpoint, tmp_path, capsys):
+    where = "where: {kind: homophone, severity: 5}"
+    path = suite(
+        "{kinds: [typo, homophone], severities: [5], examples: 80}",
+        f"- {{metric: perturbation.flip_rate, {where}, max: 0.9}}",
+    )
+    command = ["run", str(path), "--model", str(checkpoint), "--output", str(tmp_path / "run")]
+    assert _run([*command, "--device", "cpu"]) == 3
+    said = capsys.readouterr().out
+    assert (
+        "'flip_rate' has no value for kind=homophone, severity=5: 'homophone' was skipped: none of "
+        "the 80 examples has a text in Han script"
+    ) in said
+
+
+def test_few_examples_are_told_as_so_many_of_them(suite, checkpoint, tmp_path, capsys):
+    path = suite("{kinds: [typo], severities: [1, 3, 5], examples: 20}")
+    folder = tmp_path / "run"
+    command = ["run", str(path), "--model", str(checkpoint), "--output", str(folder)]
+    assert _run([*command, "--device", "cpu"]) == 0
+    said = capsys.readouterr().out
+    (check,) = read_record(folder).checks
+    (worst,) = [one for one in check.measurements if one.metric == "worst_case_accuracy"][:1]
+    right = round(worst.value * 20)
+    summary = (folder / "summary.md").read_text(encoding="utf-8")
+    for shown in (said, summary):
+        assert f"on every changed text: {right} of 20 examples (95% interval" in shown
+        assert "of 100" not in shown
+    shown_severity = re.search(r"flip_rate, kind = typo, severity = ([135]) ", said)
+    rates = {
+        one.slice["severity"]: one.value
+        for one in check.measurements
+        if one.metric == "flip_rate" and set(one.slice) == {"kind", "severity"}
+    }
+    assert rates[shown_severity[1]] == max(rates.values())
+    assert "Of each kind that severity of 1, 3, 5 is shown that changes most decisions" in said
+    card = (folder / "card.html").read_text(encoding="utf-8")
+    assert "20 of 300 examples were changed, drawn in proportion" in card
+
+
+def test_a_single_example_is_one_text(suite, checkpoint, tmp_path, capsys):
+    path = suite("{kinds: [case, homophone], severities: [5], examples: 1}")
+    folder = tmp_path / "run"
+    command = ["run", str(path), "--model", str(checkpoint), "--output", str(folder)]
+    assert _run([*command, "--device", "cpu"]) == 0
+    said = capsys.readouterr().out
+    assert "1 text)" in said
+    assert "severity of" not in said
+    assert not re.search(r"\b1 (texts|examples|answers|times)\b", said)
+    (check,) = read_record(folder).checks
+    skipped = "the one example does not have a text in Han script"
+    assert check.remarks[1] == f"'homophone' was skipped: {skipped}"
+
+
+def test_a_kind_that_raises_is_named_in_the_record_with_its_line(
+    suite, checkpoint, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("kinds.py").write_text(REVERSED.replace("[::-1])", "[99])"), encoding="utf-8")
+    line = (
+        Path("kinds.py")
+        .read_text(encoding="utf-8")
+        .splitlines()
+        .index('        return " ".join(text.split()[99])')
+        + 1
+    )
+    path = suite('{kinds: ["./kinds.py:Reversed"], examples: 4}')
+    finished = run_audit(path, str(checkpoint), Options(output=tmp_path / "run", device="cpu"))
+    (check,) = finished.record.checks
+    assert check.status == "error"
+    assert check.error.startswith(f"kinds.py:{line}: the kind 'reversed' at severity 1 raised")
 
 
 def test_a_changed_table_is_a_reason_to_collect_again(suite, checkpoint, tmp_path, monkeypatch):

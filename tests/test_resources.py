@@ -302,8 +302,23 @@ def test_all_that_is_missing_is_named_before_the_model_is_loaded(needy, capsys) 
         said = capsys.readouterr().err
         for _, name in MISSING:
             assert f"'{name}' for check 'stops' (words to count)" in said
-        assert f"Fetch it: auditkit fetch {suite}" in said
+        head, *listed, tail = said.splitlines()
+        assert head == "auditkit: the suite needs what is not here:"
+        assert all(line.startswith(f"  {suite}:8: ") for line in listed)
+        assert [line.partition("'")[2].partition("'")[0] for line in listed] == [
+            name for _, name in MISSING
+        ]
+        assert tail == f"3 are missing. Fetch it: auditkit fetch {suite}"
         assert "no-such-model" not in said
+
+
+def test_one_thing_that_is_missing_is_told_in_one_line(needy, capsys) -> None:
+    suite = str(needy(MISSING[0]))
+    assert _run(["run", suite, "--model", "./no-such-model"]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    needs = "the suite needs what is not here: the NLTK data 'corpora/listed'"
+    assert said.startswith(f"auditkit: {suite}:8: {needs}")
+    assert said.endswith(f"Fetch it: auditkit fetch {suite}")
 
 
 def test_offline_says_where_to_put_what_is_missing(needy, capsys, tmp_path) -> None:

@@ -308,7 +308,7 @@ BAD_SUITES = {
     ),
     "confidence in percent": (
         minimal("requirements:\n  - {metric: performance.f1, min: 0.9, confidence: 95}"), 7,
-        ["'requirements[1].confidence'", "below 1, not 95"],
+        ["'confidence' in entry 1 of 'requirements'", "below 1, not 95"],
     ),
     "confidence zero": (
         minimal("requirements:\n  - {metric: performance.f1, min: 0.9, confidence: 0}"), 7,
@@ -320,7 +320,7 @@ BAD_SUITES = {
     ),
     "slice without a value": (
         minimal("requirements:\n  - {metric: performance.f1, min: 1, where: {gender: }}"), 7,
-        ["'requirements[1].where.gender'", "text", "empty"],
+        ["'where.gender' in entry 1 of 'requirements'", "text", "empty"],
     ),
     "metric without a check": (
         minimal("requirements:\n  - {metric: f1, min: 0.9}"), 7, ["'f1'", "check.metric"],
@@ -465,7 +465,11 @@ class Params(BaseModel):
         ("bins: 1", 8, ["check 'a'", "'bins' should be at least 2, not 1"]),
         ("bins: many", 8, ["'bins' should be a whole number, not 'many'"]),
         ("bnis: 10", 8, ["unknown key 'bnis'", "Did you mean 'bins'"]),
-        ("kinds:\n      - typo\n      - 3", 10, ["'kinds[2]' should be text, in quotes, not 3"]),
+        (
+            "kinds:\n      - typo\n      - 3",
+            10,
+            ["entry 2 of 'kinds' should be text, in quotes, not 3"],
+        ),
     ],
 )
 def test_parameters_are_checked_with_their_lines(write, settings, line, parts) -> None:

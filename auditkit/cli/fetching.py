@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["fetch"]
 
 _MEGABYTE = 1_000_000
+_MISSING = 3
+_SWITCHED_OFF = (
+    "the network is switched off by --offline or HF_HUB_OFFLINE, and this would have to be fetched"
+)
 
 
 @app.command(cls=CommandWithVariables)
@@ -42,9 +46,12 @@ def fetch(
 
     That may be NLTK data, checkpoints or word vectors. What is there already is left alone; if
     that is everything, no network is touched.
+
+    Exit code 0: everything is there; 2: something cannot be had; 3: something is missing, with
+    --dry-run, which fetches nothing.
     """
     from auditkit.checks import prepare_checks
-    from auditkit.needs import list_needs
+    from auditkit.needs import list_needs, missing_error
     from auditkit.resources import Resources
     from auditkit.resources.hub import network_is_off
     from auditkit.suite import load_suite
@@ -58,26 +65,21 @@ def fetch(
     fetched: set[str] = set()
     if missing and not dry_run:
         if store.offline:
-            raise _switched_off(missing, store, suite)
+            raise missing_error(_SWITCHED_OFF, missing, store, chosen)
         _fetch_all(missing, store, progress(quiet=quiet))
         fetched = {str(need.resource) for need in missing}
     needs = list_needs(checks, store) if fetched else before
+    lacks = any(need.found is None for need in needs)
+    code = _MISSING if lacks else 0
     if format is Format.JSON:
-        print_json({"resources": [_described(need, fetched) for need in needs], "exit_code": 0})
-    elif not quiet:
-        for need in needs:
+        print_json({"resources": [_described(need, fetched) for need in needs], "exit_code": code})
+        return code
+    for need in needs:
+        if need.found is None or not quiet:
             print(_line(need, fetched))  # noqa: T201
+    if lacks or not quiet:
         print(_outcome(needs, len(fetched)))  # noqa: T201
-    return 0
-
-
-def _switched_off(missing: list[Need], store: Resources, suite: str) -> ResourceError:
-    listed = "; ".join(map(str, missing))
-    return ResourceError(
-        "the network is switched off by --offline or HF_HUB_OFFLINE, and this would have to be "
-        f"fetched: {listed}",
-        hint=store.remedy([need.resource for need in missing], suite),
-    )
+    return code
 
 
 def _fetch_all(missing: list[Need], store: Resources, told: Progress) -> None:
@@ -103,8 +105,10 @@ def _fetch_all(missing: list[Need], store: Resources, told: Progress) -> None:
         raise failures[0]
     if failures:
         hints = dict.fromkeys(error.hint for error in failures if error.hint)
+        listed = "\n".join(f"  {error.message}" for error in failures)
         raise ResourceError(
-            "; ".join(error.message for error in failures), hint=". ".join(hints) or None
+            f"could not be fetched:\n{listed}\n{len(failures)} of {len(missing)} are still missing",
+            hint=". ".join(hints) or None,
         )
 
 

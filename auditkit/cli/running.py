@@ -187,10 +187,14 @@ def run(
 
 def _planned(plan: Plan, *, with_model: bool) -> str:
     valid = "Suite, model and data are valid" if with_model else "The predictions are valid"
+    checks = [
+        f"{name} (at most {plan.drawn[name]:,} of them)" if name in plan.drawn else name
+        for name in plan.checks
+    ]
     lines = [
         f"{valid}; nothing was run.",
-        f"checks:   {', '.join(plan.checks)}",
         f"examples: {plan.examples:,}",
+        f"checks:   {', '.join(checks)}",
     ]
     if with_model:
         lines += [

@@ -25,6 +25,7 @@ from auditkit.evaluators.perturbation_rows import (
 from auditkit.evaluators.predictions import decide, hold_finite
 from auditkit.metrics import Mean, Metric, Ratio
 from auditkit.perturbations import Expectation, Perturbation, has_script
+from auditkit.perturbations.custom import raised_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["PerturbationParams", "Perturbations"]
 
 _COLUMNS: dict[Side, str] = {"text": "text", "pair": "text_pair"}
+_OF_INVARIANT = frozenset({"accuracy", "accuracy_drop", "flip_rate", "label_flip_rate"})
 
 
 class _OrAll:
@@ -165,6 +167,34 @@ class Perturbations(Collector):
         sides = [str(side) for side in self._sides if side is not None]
         return {**values, "side": sides} if sides else values
 
+    def hold_slice(self, metric: str, where: Mapping[str, str]) -> None:
+        """Refuse a severity that a kind does not have here, and a rate of the other expectation.
+
+        Raises
+        ------
+        ValueError
+            In a sentence without a full stop that says what the kind has.
+        """
+        kind = next((one for one in self._kinds if one.name == where.get("kind")), None)
+        if kind is None:
+            return
+        severities = [str(one) for one in self.params.severities_of(type(kind))]
+        if (wanted := where.get("severity")) is not None and wanted not in severities:
+            raise ValueError(
+                f"the kind '{kind.name}' has no severity {wanted} here, only {_listed(severities)}"
+            )
+        turns, base = kind.expectation is Expectation.TURNS, metric.partition(".")[0]
+        if turns and base in _OF_INVARIANT:
+            raise ValueError(
+                f"the kind '{kind.name}' should turn the prediction, so it has a turn_rate and no "
+                f"{base}"
+            )
+        if not turns and base == "turn_rate":
+            raise ValueError(
+                f"the kind '{kind.name}' should leave the prediction as it is, so it has a "
+                "flip_rate and no turn_rate"
+            )
+
     def metrics(self) -> Sequence[Metric]:
         """Return the metrics by kind and severity, of pairs by side, and the worst case."""
         cut = ("kind", "severity", *(("side",) if self._pairs else ()))
@@ -221,8 +251,8 @@ class Perturbations(Collector):
         for kind in self._skipped(data):
             by_script.setdefault(kind.script, []).append(f"'{kind.name}'")
         return [
-            f"{_listed(names)} {'was' if len(names) == 1 else 'were'} skipped: none of the "
-            f"{len(data):,} examples has a text in {script} script"
+            f"{_listed(names)} {'was' if len(names) == 1 else 'were'} skipped: "
+            f"{_none_of(len(data))} a text in {script} script"
             for script, names in by_script.items()
         ]
 
@@ -325,14 +355,18 @@ def _applied(
     Raises
     ------
     CheckError
-        Naming kind and example, if the kind raises or returns what is no text.
+        Naming kind and example, and of a user's kind file and line, if the kind raises or returns
+        what is no text.
     """
     where = f"the kind '{kind.name}' at severity {severity}"
     try:
         new = kind.apply(text, severity, rng)
     except Exception as error:
+        file, line = raised_at(kind, error) or (None, None)
         raise CheckError(
-            f"{where} raised {type(error).__name__} on example '{identifier}': {error}"
+            f"{where} raised {type(error).__name__} on example '{identifier}': {error}",
+            file=file,
+            line=line,
         ) from error
     if not isinstance(new, str):
         raise CheckError(f"{where} returned {type(new).__name__}, no text, on '{identifier}'")
@@ -346,6 +380,11 @@ def _applied(
             f"{where} made half a character (a lone surrogate) of example '{identifier}'"
         ) from error
     return new
+
+
+def _none_of(count: int) -> str:
+    """Return that none of so many examples has something, up to its verb."""
+    return "the one example does not have" if count == 1 else f"none of the {count:,} examples has"
 
 
 def _listed(names: Sequence[str]) -> str:

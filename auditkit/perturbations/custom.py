@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import inspect
 import re
+import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, cast
@@ -13,9 +15,9 @@ from auditkit.errors import DataError, PluginError, did_you_mean
 from auditkit.perturbations.base import Expectation, Perturbation, Script
 from auditkit.perturbations.editing import WHOLE_SHARES, Site, SiteKind, cased_like
 from auditkit.perturbations.registry import KINDS
-from auditkit.python_files import load_from_file
+from auditkit.python_files import FILE_MODULE, load_from_file
 
-__all__ = ["MOST_ROWS", "file_kind", "table_kind"]
+__all__ = ["MOST_ROWS", "file_kind", "raised_at", "table_kind"]
 
 MOST_ROWS = 10_000
 """Rows a table may have: each text is searched for all of them."""
@@ -174,6 +176,29 @@ def file_kind(name: str) -> type[Perturbation]:
             hint="It is made without arguments, and asked apply(text, severity, rng)",
         ) from error
     return found
+
+
+def raised_at(kind: Perturbation, error: BaseException) -> tuple[str, int] | None:
+    """Return the file and the line in a user's file at which its kind raised.
+
+    The innermost line of that file counts, where the exception came from a library it calls. The
+    path is relative to the current folder where the file lies below it. None for kinds that come
+    from no file.
+    """
+    name = type(kind).__module__
+    file = getattr(sys.modules.get(name), "__file__", None)
+    if not name.startswith(FILE_MODULE) or file is None:
+        return None
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == file
+    ]
+    if not lines or lines[-1] is None:
+        return None
+    path = Path(file)
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path), lines[-1]
 
 
 def _hold_name(name: object, called: str) -> None:

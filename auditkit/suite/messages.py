@@ -67,16 +67,16 @@ def first_problem(
     path: KeyPath = tuple(details["loc"])
     kind = details["type"]
     if kind == "extra_forbidden":
-        where = f" in {_dotted(path[:-1])}" if path[:-1] else ""
+        where = f" in {_named(path[:-1])}" if path[:-1] else ""
         return Problem(
             path,
             f"unknown key '{path[-1]}'{where}",
             did_you_mean(str(path[-1]), [*_keys(model, path[:-1]), *(() if path[1:] else also)]),
         )
     if kind == "missing":
-        where = f" in {_dotted(path[:-1])}" if path[:-1] else ""
+        where = f" in {_named(path[:-1])}" if path[:-1] else ""
         return Problem(path, f"'{path[-1]}' is missing{where}", None)
-    subject = f"{_dotted(path)} " if path else ""
+    subject = f"{_named(path)} " if path else ""
     if kind == "literal_error":
         choices = [str(choice) for choice in _choices(details)]
         return Problem(
@@ -126,14 +126,22 @@ def _choices(details: ErrorDetails) -> list[str]:
     return [part.strip("' ") for part in expected.replace(" or ", ", ").split(",")]
 
 
-def _dotted(path: KeyPath) -> str:
-    text = ""
+def _named(path: KeyPath) -> str:
+    """Return an entry in words, an entry of a list by its place from 1.
+
+    >>> _named(("data", "path")), _named(("kinds", 4)), _named(("requirements", 0, "min"))
+    ("'data.path'", "entry 5 of 'kinds'", "'min' in entry 1 of 'requirements'")
+    """
+    around, keys = "", ""
     for key in path:
         if isinstance(key, int):
-            text += f"[{key + 1}]"  # people count from 1
+            held = f"'{keys}'{f' in {around}' if around else ''}" if keys else around
+            around, keys = f"entry {key + 1}{f' of {held}' if held else ''}", ""
         elif key != "[key]":
-            text += f".{key}" if text else f"{key}"
-    return f"'{text}'"
+            keys += f".{key}" if keys else key
+    if not keys:
+        return around or "''"
+    return f"'{keys}'{f' in {around}' if around else ''}"
 
 
 def _keys(model: type[BaseModel], path: KeyPath) -> list[str]:

@@ -184,8 +184,8 @@ def test_they_are_named_in_suites_with_the_digest_of_their_files():
     [
         ("tpyo", "no kind of perturbation is called 'tpyo'. Did you mean 'typo'"),
         ("typo", "'kinds' names 'typo' twice"),
-        ("7", r"'kinds\[2\]' should be a mapping"),
-        ("{table: slang.csv}", r"'name' is missing in 'kinds\[2\]'"),
+        ("7", "entry 2 of 'kinds' should be a mapping"),
+        ("{table: slang.csv}", "'name' is missing in entry 2 of 'kinds'"),
         ("{name: slang, table: gone.csv}", "there is no such file: gone.csv"),
         ("{name: slang, tabel: slang.csv}", "unknown key 'tabel'.*Did you mean 'table'"),
         ("{name: slang, table: slang.csv, digest: abc}", "slang.csv has changed"),
@@ -223,3 +223,25 @@ def test_a_kind_that_fails_on_a_text_is_named_with_the_example(kind, message):
     examples = make_examples(["fine", "awful"], ["positive", "negative"])
     with pytest.raises(CheckError, match=message):
         examine(Perturbations, examples, FakeEngine(), params={"kinds": [f"./kinds.py:{kind}"]})
+
+
+def test_what_raises_in_a_kind_is_named_with_file_and_line():
+    """Also where a library that the file calls raises; one of auditkit's own kinds has no place."""
+    Path("deep.py").write_text(
+        SHOUT + "\n\nclass Deep(Shout):\n    name = 'deep'\n\n"
+        "    def apply(self, text, severity, rng):\n        return json.loads(text)\n",
+        encoding="utf-8",
+    )
+    source = "import json\n" + Path("deep.py").read_text(encoding="utf-8")
+    Path("deep.py").write_text(source, encoding="utf-8")
+    line = source.splitlines().index("        return json.loads(text)") + 1
+    with pytest.raises(CheckError) as caught:
+        examine(
+            Perturbations,
+            make_examples(["fine", "awful"], ["positive", "negative"]),
+            FakeEngine(),
+            params={"kinds": ["./deep.py:Deep"]},
+        )
+    assert (caught.value.file, caught.value.line) == ("deep.py", line)
+    said = f"deep.py:{line}: the kind 'deep' at severity 1 raised JSONDecodeError on example"
+    assert str(caught.value).startswith(said)
