@@ -45,6 +45,7 @@ _BUILT_IN = {
     "attack": "auditkit.evaluators.attack:Attack",
     "calibration": "auditkit.evaluators.calibration:Calibration",
     "efficiency": "auditkit.evaluators.efficiency:Efficiency",
+    "fairness": "auditkit.evaluators.fairness:Fairness",
     "performance": "auditkit.evaluators.performance:Performance",
     "perturbation": "auditkit.evaluators.perturbation:Perturbations",
 }

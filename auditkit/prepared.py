@@ -119,6 +119,7 @@ def _with_predictions(
         predictions = PredictionsFile(predictions)
     suite, checks, table = load_supplied(suite, predictions, options, progress)
     _hold_labels(suite, checks, table.labels, "file")
+    _hold_label_settings(suite, checks, table.labels)
     hold_needs(checks, _resources(options), suite)
     return Prepared(suite, checks, table, options, progress)
 
@@ -164,7 +165,7 @@ def _hold_labels(suite: Suite, checks: Sequence[Check], labels: Sequence[str], w
         f"{check.name}.{metric.name}"
         for check in checks
         for metric in check.metrics
-        if metric.per_label
+        if metric.per_label or metric.takes_label
     }
     for index, requirement in enumerate(suite.requirements):
         label = requirement.where.get("label")

@@ -38,34 +38,49 @@ def hold_requirement(
         one.name + end
         for one in metrics
         for end in ("", ".gap", ".worst")
-        if not end or (groups and one.by_group and one.better != "none")
+        if not end or (groups and one.has_gap)
     ]
     if metric is None or name not in known:
         hint = did_you_mean(name, known)
         if metric is not None and not metric.by_group:
             hint = f"'{base}' is measured over all examples together, not by group"
+        elif metric is not None and metric.is_of_groups and suffix in ("gap", "worst"):
+            hint = f"'{base}' compares groups already: leave '.{suffix}' out"
         elif metric is not None and suffix in ("gap", "worst") and not groups:
             hint = "Name group columns in data.groups: a gap is between groups"
         raise UsageError(f"check '{requirement.check}' has no metric '{name}'", hint=hint)
-    if not metric.by_group:
-        groups = ()
+    _hold_slice(requirement, metric, groups if metric.by_group else (), suffix)
+    _hold_bounds(requirement, metric, suffix)
+
+
+def _hold_slice(
+    requirement: Requirement, metric: Metric, groups: Sequence[str], suffix: str
+) -> None:
+    """Refuse a ``where`` that is no slice of a metric."""
+    if metric.is_of_groups and not groups:
+        raise UsageError(
+            f"'{requirement.metric}' compares groups, and the data have no group columns",
+            hint="Name group columns in data.groups",
+        )
     needed = [*metric.slice_by, *(["label"] if metric.per_label else [])]
+    optional = ["label"] if metric.takes_label else []
     pairs = [f"{a}*{b}" for i, a in enumerate(groups) for b in groups[i + 1 :]]
-    if suffix:
+    of_columns = bool(suffix) or not metric.by_value
+    if of_columns:
         needed.append("group")
     for key in needed:
         if key not in requirement.where:
             where = f"'{requirement.metric}' is measured by {key}"
             raise UsageError(where, hint=f"Add {key} to 'where'")
     for key, value in requirement.where.items():
-        if key == "group" and suffix:
+        if key == "group" and of_columns:
             if value not in [*groups, *pairs]:
                 raise UsageError(
                     f"there is no group column '{value}'",
                     hint=did_you_mean(value, [*groups, *pairs]),
                 )
-        elif key not in needed and (suffix or key not in groups):
-            allowed = [*needed, *([] if suffix else groups)]
+        elif key not in [*needed, *optional] and (of_columns or key not in groups):
+            allowed = [*needed, *optional, *([] if of_columns else groups)]
             together = "It is measured over all examples together"
             raise UsageError(
                 f"'{requirement.metric}' is not measured by '{key}'",
@@ -77,7 +92,11 @@ def hold_requirement(
             f"intersections are of two group columns, {len(values)} are named",
             hint="Name at most two group columns in 'where'",
         )
-    _hold_bounds(requirement, metric, suffix)
+    if metric.is_of_groups and metric.by_value and not values:
+        raise UsageError(
+            f"'{requirement.metric}' is measured for each value of a group column",
+            hint=f"Name one in 'where', such as {groups[0]}: …",
+        )
 
 
 def _hold_bounds(requirement: Requirement, metric: Metric, suffix: str) -> None:
@@ -144,7 +163,7 @@ def _judge_one(
             why = f"its interval at {requirement.confidence:g} cannot be measured from this run"
             return _verdict(requirement, None, "missing", why)
     status, why, settling = _weigh(requirement, found)
-    is_extreme = metric.endswith((".gap", ".worst"))
+    is_extreme = metric.endswith((".gap", ".worst")) or "group" in found.slice
     if found.note and found.value is not None and (is_extreme or check.volatile):
         # Which group it is about and which were left out, or the hardware, belongs to the verdict.
         why = f"{why}; {found.note}"
@@ -156,6 +175,14 @@ def _not_found(check: CheckRecord, metric: str, where: Mapping[str, str]) -> str
     if not slices:
         return f"check '{check.name}' measured no '{metric}'"
     wanted = ", ".join(f"{key}={value}" for key, value in where.items())
+    # A check says in its remarks what it skipped, with the names in quotes, and why.
+    skipped = [
+        remark
+        for remark in check.remarks
+        if " skipped: " in remark and any(f"'{value}'" in remark for value in where.values())
+    ]
+    if skipped:
+        return f"'{metric}' has no value for {wanted}: {'; '.join(skipped)}"
     alike = [slice_ for slice_ in slices if set(slice_) == set(where)]
     shown = [", ".join(f"{key}={value}" for key, value in one.items()) for one in alike[:8]]
     has = f"; there are {'; '.join(shown)}" if shown else ""
@@ -167,7 +194,8 @@ def _weigh(requirement: Requirement, found: Measurement) -> tuple[VerdictStatus,
     if found.value is None:
         return "missing", f"not measurable: {found.note or 'no value'}", None
     if found.n < requirement.min_n:
-        few = f"it rests on {found.n:,} examples, {requirement.min_n:,} are required"
+        rests = f"{found.n:,} example{'s' * (found.n != 1)}"
+        few = f"it rests on {rests}, {requirement.min_n:,} are required"
         return "inconclusive", few, None
     if requirement.bound == "point":
         low, high = found.value, found.value

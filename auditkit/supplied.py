@@ -121,6 +121,8 @@ def _implied(file: ColumnFile, predictions: PredictionsFile) -> tuple[Suite, str
     checks = ["performance"]
     if "score" in guess.columns or guess.columns.get("scores"):
         checks.append("calibration")
+    if guess.columns.get("groups"):
+        checks.append("fairness")
     suite = Suite.model_validate(
         {
             "auditkit": 1,

@@ -61,6 +61,18 @@ def _recall(counts: OneVsRest, otherwise: float = np.nan) -> Array:
     return _divide(counts.true_positive, counts.support, otherwise)
 
 
+def _selection_rate(counts: OneVsRest) -> Array:
+    return _divide(counts.predicted, counts.total[..., None], np.nan)
+
+
+def _false_positive_rate(counts: OneVsRest) -> Array:
+    return _divide(counts.false_positive, counts.total[..., None] - counts.support, np.nan)
+
+
+def _false_negative_rate(counts: OneVsRest) -> Array:
+    return _divide(counts.false_negative, counts.support, np.nan)
+
+
 def _f1(counts: OneVsRest, otherwise: float = np.nan) -> Array:
     return _divide(2 * counts.true_positive, counts.support + counts.predicted, otherwise)
 
@@ -127,6 +139,7 @@ def _accuracy(counts: OneVsRest) -> Array:
 
 CELL_FUNCTIONS: dict[str, Callable[[OneVsRest], Array]] = {
     "accuracy": _accuracy,
+    "count": lambda counts: counts.total,
     "balanced_accuracy": _balanced_accuracy,
     "matthews_correlation": _matthews_correlation,
     **{
@@ -142,5 +155,9 @@ PER_LABEL_FUNCTIONS: dict[str, Callable[[OneVsRest], Array]] = {
     "recall": _recall,
     "f1": _f1,
     "support": lambda counts: counts.support,
+    "selection_rate": _selection_rate,
+    "true_positive_rate": _recall,
+    "false_positive_rate": _false_positive_rate,
+    "false_negative_rate": _false_negative_rate,
 }
 """Functions that give one value for each label: ``[..., labels]``."""

@@ -6,11 +6,11 @@ row: columns of values become integer codes into a short list.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ MOST_GROUPS = 500
 """Of a grouping with more groups than this the largest are measured."""
 
 Index = npt.NDArray[np.int64]
+Derived = TypeVar("Derived")
 _SEPARATOR = "\x1f"
 
 
@@ -66,6 +67,7 @@ class Columns:
         self._numbers: dict[str, npt.NDArray[np.float64]] = {}
         self._ranks: dict[str, npt.NDArray[np.int32]] = {}
         self._pairs: dict[tuple[str, str], tuple[npt.NDArray[np.int32], Index]] = {}
+        self._derived: dict[Hashable, Any] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -128,6 +130,13 @@ class Columns:
             one, two = self.codes(first), self.codes(second)
             self._pairs[first, second] = _pairs(one.codes, two.codes, max(1, len(two.values)))
         return self._pairs[first, second]
+
+    def derived(self, key: Hashable, make: Callable[[], Derived]) -> Derived:
+        """Return what ``make`` returned when it was first asked for under ``key``."""
+        if key not in self._derived:
+            self._derived[key] = make()
+        found: Derived = self._derived[key]
+        return found
 
     def codes(self, column: str) -> Codes:
         """Return a column of values or of lists of values as codes."""
@@ -227,6 +236,8 @@ class Grouping:
 def groupings(columns: Columns, groups: Sequence[str], rows: Index | None = None) -> list[Grouping]:
     """Return the groupings by each of ``groups`` and by the intersections of every two.
 
+    Of a grouping with more than `MOST_GROUPS` groups the largest are returned.
+
     Parameters
     ----------
     columns
@@ -234,29 +245,71 @@ def groupings(columns: Columns, groups: Sequence[str], rows: Index | None = None
     rows
         The rows to group; row numbers of the result count within them. All by default.
     """
-    single: dict[str, Grouping] = {}
+    single: dict[str, _Sparse] = {}
     for group in groups:
         codes = columns.codes(f"group:{group}")
-        members = codes.members
-        membership = np.array([codes.holds(member) for member in members], dtype=bool)
-        membership = membership.reshape(len(members), len(codes.values))
         patterns = codes.codes if rows is None else codes.codes[rows]
-        single[group] = _compact(
-            Grouping(group, tuple({group: member} for member in members), patterns, membership)
-        )
+        single[group] = _by_values(group, codes, patterns)
     result = list(single.values())
     for first, second in combinations(groups, 2):
         result.append(_intersect(single[first], single[second]))
-    return [_largest(grouping) for grouping in result if grouping.slices]
+    return [sparse.largest() for sparse in result if sparse.count]
 
 
-def _largest(grouping: Grouping) -> Grouping:
-    if len(grouping.slices) <= MOST_GROUPS:
-        return grouping
-    counts = grouping.membership @ np.bincount(
-        grouping.patterns[grouping.patterns >= 0], minlength=grouping.membership.shape[1]
+@dataclass(frozen=True)
+class _Sparse:
+    """Groups as pairs of (group, pattern): a column may have more groups than fit a table."""
+
+    name: str
+    patterns: npt.NDArray[np.int32]
+    """``[rows]``, -1 for none."""
+    width: int
+    """Number of patterns."""
+    group: Index
+    """Of each pair, which are sorted by pattern."""
+    pattern: Index
+    values: Index
+    """``[groups, columns]``: which value of each column a group stands for."""
+    members: tuple[tuple[str, tuple[str, ...]], ...]
+    """Of each column its name and values."""
+
+    @property
+    def count(self) -> int:
+        """Number of groups."""
+        return len(self.values)
+
+    def largest(self) -> Grouping:
+        """Return the largest groups with their rows."""
+        rows = np.bincount(self.patterns[self.patterns >= 0], minlength=self.width)
+        sizes = np.bincount(self.group, weights=rows[self.pattern], minlength=self.count)
+        kept = np.sort(np.argsort(-sizes, kind="stable")[:MOST_GROUPS])
+        place = np.full(self.count, -1)
+        place[kept] = np.arange(len(kept))
+        inside = place[self.group] >= 0
+        membership = np.zeros((len(kept), self.width), dtype=bool)
+        membership[place[self.group[inside]], self.pattern[inside]] = True
+        slices = tuple(
+            {name: members[at] for (name, members), at in zip(self.members, values, strict=True)}
+            for values in self.values[kept].tolist()
+        )
+        return _compact(Grouping(self.name, slices, self.patterns, membership))
+
+
+def _by_values(name: str, codes: Codes, patterns: npt.NDArray[np.int32]) -> _Sparse:
+    occurring = np.zeros(len(codes.values), dtype=bool)
+    occurring[np.unique(patterns[patterns >= 0])] = True
+    members = tuple(
+        sorted({one for at in np.flatnonzero(occurring).tolist() for one in codes.values[at]})
     )
-    return grouping.only(np.sort(np.argsort(-counts, kind="stable")[:MOST_GROUPS]).tolist())
+    position = {member: at for at, member in enumerate(members)}
+    pairs = [
+        (position[member], at)
+        for at in np.flatnonzero(occurring).tolist()
+        for member in codes.values[at]
+    ]
+    group, pattern = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    values = np.arange(len(members), dtype=np.int64)[:, None]
+    return _Sparse(name, patterns, len(codes.values), group, pattern, values, ((name, members),))
 
 
 _COUNTED_PAIRS = 1 << 22
@@ -279,20 +332,35 @@ def _pairs(
     return (codes - shift).astype(np.int32), found[shift:]
 
 
-def _intersect(first: Grouping, second: Grouping) -> Grouping:
-    width = second.membership.shape[1]
-    patterns, found = _pairs(first.patterns, second.patterns, width)
-    slices: list[dict[str, str]] = []
-    membership: list[npt.NDArray[np.bool_]] = []
-    for row_a, slice_a in zip(first.membership, first.slices, strict=True):
-        in_a = row_a[found // width] if width else np.zeros(0, dtype=bool)
-        for row_b, slice_b in zip(second.membership, second.slices, strict=True):
-            member = in_a & row_b[found % width]
-            if member.any():
-                slices.append({**slice_a, **slice_b})
-                membership.append(member)
-    table = np.array(membership, dtype=bool).reshape(len(slices), len(found))
-    return _compact(Grouping(f"{first.name}*{second.name}", tuple(slices), patterns, table))
+def _intersect(first: _Sparse, second: _Sparse) -> _Sparse:
+    patterns, found = _pairs(first.patterns, second.patterns, max(1, second.width))
+    in_first, in_second = np.divmod(found, max(1, second.width))
+    # Every group of the one pattern with every group of the other.
+    starts_a, counts_a = _runs(first, in_first)
+    starts_b, counts_b = _runs(second, in_second)
+    counts = counts_a * counts_b
+    pattern = np.repeat(np.arange(len(found)), counts)
+    within = np.arange(len(pattern)) - np.repeat(np.cumsum(counts) - counts, counts)
+    ahead, behind = np.divmod(within, np.maximum(1, counts_b)[pattern])
+    group_a = first.group[starts_a[pattern] + ahead]
+    group_b = second.group[starts_b[pattern] + behind]
+    keys, group = np.unique(group_a * max(1, second.count) + group_b, return_inverse=True)
+    at_a, at_b = np.divmod(keys, max(1, second.count))
+    return _Sparse(
+        f"{first.name}*{second.name}",
+        patterns,
+        len(found),
+        group.reshape(-1),
+        pattern,
+        np.concatenate([first.values[at_a], second.values[at_b]], axis=1),
+        (*first.members, *second.members),
+    )
+
+
+def _runs(sparse: _Sparse, patterns: Index) -> tuple[Index, Index]:
+    """Return where the pairs of each pattern start, and how many there are."""
+    starts = np.searchsorted(sparse.pattern, patterns, side="left")
+    return starts, np.searchsorted(sparse.pattern, patterns, side="right") - starts
 
 
 def _compact(grouping: Grouping) -> Grouping:

@@ -9,7 +9,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
+from auditkit.metrics.declare_areas import AREA_STATISTICS
+from auditkit.metrics.declare_clustered import (
+    CLUSTERED_STATISTICS,
+    ClusteredMean,
+    ClusteredTable,
+    TermSpread,
+)
+from auditkit.metrics.declare_group_tables import (
+    GapSignificance,
+    GroupTable,
+    ImpactRatios,
+    PairwiseDifferences,
+    ThresholdExploration,
+)
+from auditkit.metrics.declare_grouped import Disparity, GroupStatistic, ImpactRatio, Rate
+
 __all__ = [
+    "STATISTICS",
     "Area",
     "Brier",
     "CalibrationError",
@@ -18,15 +35,24 @@ __all__ = [
     "Constant",
     "Curve",
     "Custom",
+    "Disparity",
+    "GapSignificance",
+    "GroupStatistic",
+    "GroupTable",
+    "ImpactRatio",
+    "ImpactRatios",
     "Mean",
     "Metric",
+    "PairwiseDifferences",
     "Quantile",
+    "Rate",
     "Ratio",
     "ReliabilityDiagram",
     "RiskCoverageCurve",
     "SelectiveRisk",
     "Statistic",
     "Table",
+    "ThresholdExploration",
     "metric_from_dict",
     "metric_to_dict",
     "table_from_dict",
@@ -235,9 +261,13 @@ Statistic: TypeAlias = (
     | Brier
     | SelectiveRisk
     | Custom
+    | Rate
+    | GroupStatistic
+    | ClusteredMean
+    | TermSpread
 )
 
-_STATISTICS: dict[str, type[Any]] = {
+STATISTICS: dict[str, type[Any]] = {
     "mean": Mean,
     "ratio": Ratio,
     "quantile": Quantile,
@@ -248,7 +278,13 @@ _STATISTICS: dict[str, type[Any]] = {
     "brier": Brier,
     "selective_risk": SelectiveRisk,
     "custom": Custom,
+    "rate": Rate,
+    "disparity": Disparity,
+    "impact_ratio": ImpactRatio,
+    **AREA_STATISTICS,
+    **CLUSTERED_STATISTICS,
 }
+"""The statistics that can be measured, by their kind in a record."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -276,7 +312,8 @@ class Metric:
     Raises
     ------
     ValueError
-        If the name is not a lower-case identifier.
+        If the name is not a lower-case identifier, or a statistic of groups is to be sliced by
+        other columns or measured without groups.
     """
 
     name: str
@@ -292,18 +329,44 @@ class Metric:
             )
         if self.better not in ("higher", "lower", "none"):
             raise ValueError(f"better={self.better!r} is not 'higher', 'lower' or 'none'")
+        if self.is_of_groups and (self.slice_by or not self.by_group):
+            raise ValueError(f"'{self.name}' is a statistic of groups: it is cut by nothing else")
 
     @property
     def per_label(self) -> bool:
         """Whether it is measured for each label, in the slice ``{"label": …}``."""
         return bool(getattr(self.statistic, "per_label", False))
 
+    @property
+    def takes_label(self) -> bool:
+        """Whether it may be measured for each label: that hangs on how many labels there are."""
+        return bool(getattr(self.statistic, "takes_label", False))
+
+    @property
+    def is_of_groups(self) -> bool:
+        """Whether it has values for group columns, or for their groups, and no other."""
+        return isinstance(self.statistic, GroupStatistic)
+
+    @property
+    def by_value(self) -> bool:
+        """Whether it has values for slices of rows: not where it sums up a whole group column."""
+        return not isinstance(self.statistic, GroupStatistic) or self.statistic.by_value
+
+    @property
+    def has_gap(self) -> bool:
+        """Whether gaps and worst groups are made of it, where there are group columns."""
+        return self.by_group and self.better != "none" and not self.is_of_groups
+
+
+_WRITTEN = {"kind": "which"}
+"""How fields of statistics are called in a record, where ``kind`` says which statistic it is."""
+
 
 def metric_to_dict(metric: Metric) -> dict[str, Any]:
     """Return a JSON-ready form of ``metric``; :func:`metric_from_dict` reads it back."""
-    kind = next(name for name, of in _STATISTICS.items() if type(metric.statistic) is of)
+    kind = next(name for name, of in STATISTICS.items() if type(metric.statistic) is of)
     fields = {
-        key: list(value) if isinstance(value, tuple) else value
+        _WRITTEN.get(key, key): list(value) if isinstance(value, tuple) else value
         for key, value in dataclasses.asdict(metric.statistic).items()
     }
     return {
@@ -322,10 +385,12 @@ def metric_from_dict(content: dict[str, Any]) -> Metric:
     >>> metric_from_dict(metric_to_dict(metric)) == metric
     True
     """
-    fields = dict(content["statistic"])
-    statistic = _STATISTICS[fields.pop("kind")]
+    fields: dict[str, Any] = dict(content["statistic"])
+    statistic = STATISTICS[fields.pop("kind")]
+    read = {written: key for key, written in _WRITTEN.items()}
     values = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
+        read.get(key, key): tuple(value) if isinstance(value, list) else value
+        for key, value in fields.items()
     }
     return Metric(
         content["name"],
@@ -378,12 +443,18 @@ class RiskCoverageCurve:
     name: str = "risk_coverage_curve"
 
 
-Table: TypeAlias = ConfusionMatrix | Curve | ReliabilityDiagram | RiskCoverageCurve
+Table: TypeAlias = (
+    ConfusionMatrix | Curve | ReliabilityDiagram | RiskCoverageCurve | GroupTable | ClusteredTable
+)
 
 
 def table_to_dict(table: Table) -> dict[str, Any]:
     """Return a JSON-ready form of a declared table; :func:`table_from_dict` reads it back."""
-    return {"kind": type(table).__name__, **dataclasses.asdict(table)}
+    fields = {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in dataclasses.asdict(table).items()
+    }
+    return {"kind": type(table).__name__, **fields}
 
 
 def table_from_dict(content: dict[str, Any]) -> Table:
@@ -392,7 +463,9 @@ def table_from_dict(content: dict[str, Any]) -> Table:
     >>> table_from_dict(table_to_dict(Curve("roc_curve", "roc"))) == Curve("roc_curve", "roc")
     True
     """
-    fields = dict(content)
+    fields = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in content.items()
+    }
     kind = fields.pop("kind")
     declared: Any = next(one for one in get_args(Table) if one.__name__ == kind)
     table: Table = declared(**fields)

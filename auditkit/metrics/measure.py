@@ -7,7 +7,6 @@ each group column and for the intersections of every two; and over the groups of
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,37 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.metrics.columns import Codes, Columns, Grouping, Index, groupings
-from auditkit.metrics.declare import Mean, Metric, Quantile, Ratio
+from auditkit.metrics.declare import GroupStatistic, Mean, Metric, Quantile, Ratio
+from auditkit.metrics.declare_clustered import ClusteredMean, TermSpread
 from auditkit.metrics.estimators import Draw, Estimator, estimators
+from auditkit.metrics.grouped import GroupedMeasure, measures
 from auditkit.metrics.over_groups import Extreme, GroupComparison
+from auditkit.metrics.settings import DRAWS, Settings
 from auditkit.record import Measurement
 
 __all__ = ["DRAWS", "Settings", "measure", "measure_one"]
-
-DRAWS = 2000
-"""Bootstrap draws behind an interval."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What measuring needs to know besides evidence and metrics."""
-
-    labels: tuple[str, ...] = ()
-    """The model's labels, in the order of the logits."""
-    groups: tuple[str, ...] = ()
-    """Group columns; the evidence has ``group:<name>`` for each."""
-    positive: str | None = None
-    """The label that rates and areas are about where there are two; the last by default."""
-    minimum_group: int = 30
-    """Groups with fewer examples are left out of gaps and worst groups, and named."""
-    confidence: float = 0.95
-    """Two-sided confidence of intervals."""
-    draws: int = DRAWS
-    """Bootstrap draws."""
-    seed: int = 0
-    """Seed of the draws."""
-    note: str | None = None
-    """What goes with every figure, such as the hardware that timings were made on."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +75,9 @@ def measure_one(
 def _plan(columns: Columns, metrics: Sequence[Metric], settings: Settings) -> Iterator[_Pending]:
     every = groupings(columns, settings.groups)
     for metric in metrics:
+        if isinstance(metric.statistic, GroupStatistic):
+            yield from _grouped(columns, metric, every, settings)
+            continue
         told = _told(columns, metric)
         for base, rows in _bases(columns, metric.slice_by):
             kept = rows if told is None else rows[told[rows]]
@@ -111,6 +91,18 @@ def _plan(columns: Columns, metrics: Sequence[Metric], settings: Settings) -> It
                 yield from task.pending(kept, grouped if metric.by_group else ())
 
 
+def _grouped(
+    columns: Columns, metric: Metric, every: Sequence[Grouping], settings: Settings
+) -> Iterator[_Pending]:
+    for grouping in every:
+        for one in measures(columns, metric, grouping, settings):
+
+            def make(one: GroupedMeasure = one) -> Measurement:
+                return _measurement(metric, "", one.slice, one.make(), settings)
+
+            yield _Pending(metric.name, one.slice, make)
+
+
 def _told(columns: Columns, metric: Metric) -> npt.NDArray[np.bool_] | None:
     """Return which rows a statistic is about, where evidence holds rows of several sorts.
 
@@ -120,7 +112,9 @@ def _told(columns: Columns, metric: Metric) -> npt.NDArray[np.bool_] | None:
     match metric.statistic:
         case Ratio(numerator=numerator, denominator=denominator):
             names = [numerator, denominator]
-        case Mean(column=column) if metric.slice_by:
+        case Mean(column=column) | ClusteredMean(column=column) | TermSpread(column=column) if (
+            metric.slice_by
+        ):
             names = [column]
         case _:
             return None
@@ -185,17 +179,13 @@ class _Task:
                 minimum_group=self.settings.minimum_group,
                 confidence=self.settings.confidence,
                 draws=self.settings.draws,
-                rng=self._rng(whole),
+                rng=self.settings.rng(name, whole),
             )
             worst = partial(comparison.worst, self.metric.better)
             yield _Pending(
                 f"{name}.gap", whole, partial(self._extreme, ".gap", whole, comparison.gap)
             )
             yield _Pending(f"{name}.worst", whole, partial(self._extreme, ".worst", whole, worst))
-
-    def _rng(self, slice_: Mapping[str, str]) -> np.random.Generator:
-        label = "|".join([self.metric.name, *(f"{key}={slice_[key]}" for key in sorted(slice_))])
-        return np.random.default_rng([self.settings.seed, zlib.crc32(label.encode())])
 
     def _simple(self, slice_: dict[str, str], rows: Callable[[], Index]) -> Measurement:
         chosen = rows()
@@ -205,35 +195,41 @@ class _Task:
             interval = self.estimator.interval(
                 chosen,
                 estimate,
-                Draw(self.settings.confidence, self.settings.draws, self._rng(slice_)),
+                Draw(
+                    self.settings.confidence,
+                    self.settings.draws,
+                    self.settings.rng(self.metric.name, slice_),
+                ),
             )
-        return self._measurement(
-            "", slice_, Extreme(estimate.value, interval, estimate.n, estimate.note)
-        )
+        found = Extreme(estimate.value, interval, estimate.n, estimate.note)
+        return _measurement(self.metric, "", slice_, found, self.settings)
 
     def _extreme(
         self, suffix: str, slice_: dict[str, str], make: Callable[[], Extreme]
     ) -> Measurement:
-        return self._measurement(suffix, slice_, make())
+        return _measurement(self.metric, suffix, slice_, make(), self.settings)
 
-    def _measurement(self, suffix: str, slice_: dict[str, str], found: Extreme) -> Measurement:
-        interval, note = found.interval, found.note
-        if interval is not None and not np.isfinite([interval.low, interval.high]).all():
-            # Rows that are all alike say nothing about rows not seen, without bounds to go by;
-            # few rows say nothing about a quantile near the end.
-            quantile = isinstance(self.metric.statistic, Quantile)
-            why = "too few values" if quantile else "all values are equal"
-            interval = None
-            note = "; ".join(filter(None, (note, f"no interval: {why}")))
-        return Measurement(
-            metric=self.metric.name + suffix,
-            slice=slice_,
-            value=found.value if np.isfinite(found.value) else None,
-            low=interval.low if interval else None,
-            high=interval.high if interval else None,
-            confidence=self.settings.confidence,
-            n=found.n,
-            better="lower" if suffix == ".gap" else self.metric.better,
-            method=interval.method if interval else None,
-            note="; ".join(filter(None, (note, self.settings.note))) or None,
-        )
+
+def _measurement(
+    metric: Metric, suffix: str, slice_: dict[str, str], found: Extreme, settings: Settings
+) -> Measurement:
+    interval, note = found.interval, found.note
+    if interval is not None and not np.isfinite([interval.low, interval.high]).all():
+        # Rows that are all alike say nothing about rows not seen, without bounds to go by;
+        # few rows say nothing about a quantile near the end.
+        quantile = isinstance(metric.statistic, Quantile)
+        why = "too few values" if quantile else "all values are equal"
+        interval = None
+        note = "; ".join(filter(None, (note, f"no interval: {why}")))
+    return Measurement(
+        metric=metric.name + suffix,
+        slice=slice_,
+        value=found.value if np.isfinite(found.value) else None,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+        confidence=settings.confidence,
+        n=found.n,
+        better="lower" if suffix == ".gap" else metric.better,
+        method=interval.method if interval else None,
+        note="; ".join(filter(None, (note, settings.note))) or None,
+    )

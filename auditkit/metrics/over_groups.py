@@ -16,7 +16,7 @@ from auditkit.metrics.estimators import Estimator
 from auditkit.metrics.estimators.base import ComparedByAnother
 from auditkit.statistics import GroupReplicates, Interval
 
-__all__ = ["MAXIMUM_GROUPS", "Extreme", "GroupComparison"]
+__all__ = ["MAXIMUM_GROUPS", "Extreme", "GroupComparison", "listing"]
 
 MAXIMUM_GROUPS = 100
 """Extremes are not measured over more groups than this: a band over all pairs says nothing."""
@@ -129,7 +129,7 @@ class GroupComparison:
                 continue
             shown = " and ".join(slice_.values())
             estimate = self._estimator.value(rows)
-            if len(rows) < self._minimum_group or estimate.n == 0:
+            if len(rows) < self._minimum_group:
                 small.append(f"'{shown}' ({len(rows)})")
             elif not np.isfinite(estimate.value):
                 undefined.append(f"'{shown}' ({estimate.note or 'not defined'})")
@@ -140,9 +140,9 @@ class GroupComparison:
                 total += estimate.n
         notes = []
         if small:
-            notes.append(f"left out, fewer than {self._minimum_group} examples: {_listing(small)}")
+            notes.append(f"left out, fewer than {self._minimum_group} examples: {listing(small)}")
         if undefined:
-            notes.append(f"left out, not measurable: {_listing(undefined)}")
+            notes.append(f"left out, not measurable: {listing(undefined)}")
         grouping = self._grouping.only(kept)
         names = tuple(" and ".join(slice_.values()) for slice_ in grouping.slices)
         why = reasons.pop() if len(reasons) == 1 and not (kept or small) else None
@@ -165,7 +165,7 @@ class GroupComparison:
         drawn = len(self._replicates.replicates)
         unstable = np.asarray(self._replicates.undefined) > _MOST_UNDEFINED * drawn
         if unstable.any():
-            shown = _listing([f"'{names[group]}'" for group in np.flatnonzero(unstable)])
+            shown = listing([f"'{names[group]}'" for group in np.flatnonzero(unstable)])
             return (
                 f"undefined in more than {_MOST_UNDEFINED:.0%} of {drawn} bootstrap draws for "
                 f"{shown}; more examples are needed there"
@@ -188,6 +188,7 @@ class GroupComparison:
         return Extreme(value, interval, self._eligible.n, note)
 
 
-def _listing(items: Sequence[str]) -> str:
+def listing(items: Sequence[str]) -> str:
+    """Return names separated by commas, the first few of very many."""
     shown = ", ".join(items[:_MOST_NAMED])
     return shown if len(items) <= _MOST_NAMED else f"{shown} and {len(items) - _MOST_NAMED} more"

@@ -8,17 +8,24 @@ from auditkit.metrics.declare import (
     Area,
     CalibrationError,
     Cells,
+    GroupStatistic,
     Mean,
     Metric,
+    Rate,
     SelectiveRisk,
 )
+from auditkit.metrics.declare_clustered import ClusteredMean, TermSpread
 
 __all__ = ["metric_range"]
 
 Range: TypeAlias = tuple[float, float]
 
 _SHARE: Range = (0.0, 1.0)
-_OTHER_CELLS: dict[str, Range | None] = {"matthews_correlation": (-1.0, 1.0), "support": None}
+_OTHER_CELLS: dict[str, Range | None] = {
+    "matthews_correlation": (-1.0, 1.0),
+    "support": None,
+    "count": None,
+}
 
 
 def metric_range(metric: Metric, suffix: str = "") -> Range | None:
@@ -49,9 +56,13 @@ def _of_statistic(metric: Metric) -> Range | None:
     match metric.statistic:
         case Cells(function=function):
             return _OTHER_CELLS.get(function, _SHARE)
-        case Area() | CalibrationError() | SelectiveRisk():
+        case Area() | CalibrationError() | SelectiveRisk() | Rate():
             return _SHARE
-        case Mean(bounds=(low, high)):
+        case GroupStatistic(bounds=bounds):
+            return bounds
+        case TermSpread():
+            return _SHARE
+        case Mean(bounds=(low, high)) | ClusteredMean(bounds=(low, high)):
             return low, high
         case Mean(column="correct"):  # true or false in every table of evidence
             return _SHARE

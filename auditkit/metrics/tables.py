@@ -1,4 +1,4 @@
-"""What is drawn rather than judged: confusion matrices, curves, reliability diagrams."""
+"""What is drawn rather than judged: confusion matrices, curves, diagrams, tables over groups."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit import statistics
+from auditkit.metrics.clustered_tables import pair_shifts, term_shifts
 from auditkit.metrics.columns import Columns
 from auditkit.metrics.declare import (
     CalibrationError,
@@ -18,6 +19,7 @@ from auditkit.metrics.declare import (
     RiskCoverageCurve,
     Table,
 )
+from auditkit.metrics.declare_clustered import PairShifts, TermShifts
 from auditkit.metrics.estimators import (
     NO_SCORES,
     reliability_classes,
@@ -25,6 +27,7 @@ from auditkit.metrics.estimators import (
     top_confidence,
     without_scores,
 )
+from auditkit.metrics.grouped_tables import tabulate_groups
 from auditkit.metrics.measure import Settings
 from auditkit.record import TableRecord
 
@@ -34,7 +37,7 @@ _CURVE_POINTS = 200
 
 
 def tabulate(source: Any, tables: Sequence[Table], settings: Settings) -> list[TableRecord]:
-    """Return what is drawn: confusion matrices, reliability diagrams and curves."""
+    """Return what is drawn: confusion matrices, diagrams, curves and tables over groups."""
     columns = Columns(source)
     return [_tabulate(columns, table, settings) for table in tables]
 
@@ -46,7 +49,13 @@ def _tabulate(columns: Columns, table: Table, settings: Settings) -> TableRecord
         return _reliability(columns, table, settings)
     if isinstance(table, RiskCoverageCurve):
         return _risk_coverage(columns, table)
-    return _curve(columns, table, settings)
+    if isinstance(table, Curve):
+        return _curve(columns, table, settings)
+    if isinstance(table, PairShifts):
+        return pair_shifts(columns, table, settings)
+    if isinstance(table, TermShifts):
+        return term_shifts(columns, table, settings)
+    return tabulate_groups(columns, table, settings)
 
 
 def _confusion(columns: Columns, table: ConfusionMatrix, settings: Settings) -> TableRecord:

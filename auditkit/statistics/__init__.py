@@ -46,7 +46,22 @@ from auditkit.statistics.intervals import (
     settling_n,
     wilson,
 )
+from auditkit.statistics.pairwise import PairwiseBand, holm, pairwise_band
+from auditkit.statistics.permutation import (
+    Stratum,
+    difference_p,
+    gap_p,
+    overlapping_difference_p,
+)
+from auditkit.statistics.power import rows_to_bound, smallest_detectable
 from auditkit.statistics.quantiles import quantile_interval
+from auditkit.statistics.ratios import ratios_to_highest
+from auditkit.statistics.roc_difference import (
+    LargestRocDifference,
+    RocCurve,
+    largest_roc_difference,
+    roc_curve,
+)
 from auditkit.statistics.selective import (
     accuracy_at_coverage,
     area_under_risk_coverage,
@@ -54,13 +69,25 @@ from auditkit.statistics.selective import (
     selective_interval,
     selective_variance,
 )
+from auditkit.statistics.subgroup_auc import (
+    SubgroupAreaKind,
+    generalized_mean,
+    generalized_mean_interval,
+    generalized_mean_weights,
+    subgroup_rows,
+)
 
 __all__ = [
     "CalibrationBins",
     "DebiasedError",
     "GroupReplicates",
     "Interval",
+    "LargestRocDifference",
+    "PairwiseBand",
+    "RocCurve",
     "Statistic",
+    "Stratum",
+    "SubgroupAreaKind",
     "accuracy_at_coverage",
     "area_interval",
     "area_under_risk_coverage",
@@ -75,23 +102,37 @@ __all__ = [
     "constant_variance",
     "debiased_error",
     "delong",
+    "difference_p",
     "equal_mass_bins",
     "equal_width_bins",
     "expected_if_calibrated",
+    "gap_p",
     "gaussian_group_replicates",
+    "generalized_mean",
+    "generalized_mean_interval",
+    "generalized_mean_weights",
     "group_replicates",
+    "holm",
+    "largest_roc_difference",
     "max_t_gap",
     "max_t_ratio",
     "max_t_worst",
     "maximum_error_interval",
     "mean_error",
     "mean_interval",
+    "overlapping_difference_p",
+    "pairwise_band",
     "quantile_interval",
     "ratio_interval",
+    "ratios_to_highest",
     "risk_coverage",
     "roc_auc",
+    "roc_curve",
+    "rows_to_bound",
     "selective_interval",
     "selective_variance",
     "settling_n",
+    "smallest_detectable",
+    "subgroup_rows",
     "wilson",
 ]

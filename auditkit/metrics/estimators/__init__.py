@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from auditkit.errors import CheckError
+from auditkit.errors import CheckError, InternalError
 from auditkit.metrics.columns import Columns
 from auditkit.metrics.declare import (
     Area,
@@ -14,12 +15,16 @@ from auditkit.metrics.declare import (
     CalibrationError,
     Cells,
     Constant,
+    Custom,
+    GroupStatistic,
     Mean,
     Metric,
     Quantile,
+    Rate,
     Ratio,
     SelectiveRisk,
 )
+from auditkit.metrics.declare_clustered import ClusteredMean, TermSpread
 from auditkit.metrics.estimators.absent import NO_SCORES, absent_estimators, without_scores
 from auditkit.metrics.estimators.areas import area_estimators, score_classes
 from auditkit.metrics.estimators.base import Draw, Estimate, Estimator
@@ -30,10 +35,12 @@ from auditkit.metrics.estimators.calibration import (
     selective_estimator,
     top_confidence,
 )
-from auditkit.metrics.estimators.counts import boolean_codes, cell_estimators, proportion
+from auditkit.metrics.estimators.clustered import clustered_estimator
+from auditkit.metrics.estimators.counts import boolean_codes, proportion
 from auditkit.metrics.estimators.custom import CustomEstimator
 from auditkit.metrics.estimators.moments import MomentEstimator
 from auditkit.metrics.estimators.quantiles import ConstantEstimator, QuantileEstimator
+from auditkit.metrics.estimators.rates import cell_estimators, rate_estimators
 
 __all__ = [
     "NO_SCORES",
@@ -63,25 +70,23 @@ def estimators(
     statistic = metric.statistic
     if without_scores(columns, statistic):
         return absent_estimators(statistic, labels)
-    if isinstance(statistic, Mean):
-        return [({}, _mean(columns, statistic))]
-    if isinstance(statistic, Ratio):
-        return [({}, _ratio(columns, statistic))]
-    if isinstance(statistic, Quantile):
-        return [({}, QuantileEstimator(columns, statistic))]
-    if isinstance(statistic, Constant):
-        return [({}, ConstantEstimator(columns, statistic))]
     if isinstance(statistic, Cells):
         return cell_estimators(columns, statistic, labels)
+    if isinstance(statistic, Rate):
+        return rate_estimators(columns, statistic, labels, positive)
     if isinstance(statistic, Area):
         return area_estimators(columns, statistic, labels, positive)
     if isinstance(statistic, CalibrationError):
         return calibration_estimators(columns, statistic, labels)
     if isinstance(statistic, Brier):
         return [({}, brier_estimator(columns, statistic, labels))]
-    if isinstance(statistic, SelectiveRisk):
-        return [({}, selective_estimator(columns, statistic))]
-    return [({}, CustomEstimator(columns, statistic, labels, positive))]
+    if isinstance(statistic, ClusteredMean | TermSpread):
+        return [({}, clustered_estimator(columns, statistic))]
+    if isinstance(statistic, Custom):
+        return [({}, CustomEstimator(columns, statistic, labels, positive))]
+    if isinstance(statistic, GroupStatistic):
+        raise InternalError(f"{type(statistic).__name__} has no value on a set of rows")
+    return [({}, _OF_COLUMNS[type(statistic)](columns, statistic))]
 
 
 def _mean(columns: Columns, statistic: Mean) -> Estimator:
@@ -113,3 +118,13 @@ def _ratio(columns: Columns, statistic: Ratio) -> Estimator:
                 f"no row has {statistic.denominator}",
             )
     return MomentEstimator(top, bottom)
+
+
+_OF_COLUMNS: dict[type[Any], Callable[[Columns, Any], Estimator]] = {
+    Mean: _mean,
+    Ratio: _ratio,
+    Quantile: QuantileEstimator,
+    Constant: ConstantEstimator,
+    SelectiveRisk: selective_estimator,
+}
+"""Statistics with one value, for which the labels do not matter."""

@@ -8,7 +8,13 @@ import numpy as np
 
 from auditkit.errors import InternalError
 from auditkit.metrics.columns import Columns, Grouping, Index
-from auditkit.metrics.declare import Area, Curve, Custom, Mean, Statistic
+from auditkit.metrics.declare import (
+    Area,
+    Curve,
+    Custom,
+    Mean,
+    Statistic,
+)
 from auditkit.metrics.estimators.base import Bounds, Draw, Estimate, Estimator
 from auditkit.statistics import GroupReplicates, Interval
 
@@ -27,7 +33,9 @@ def without_scores(columns: Columns, statistic: Statistic | Curve) -> bool:
         needed = statistic.column
     elif isinstance(statistic, Area | Curve):
         needed = statistic.score
-    elif isinstance(statistic, Custom) and "probability:*" in statistic.columns:
+    elif isinstance(statistic, Custom) and "probability:*" not in statistic.columns:
+        return False
+    elif getattr(statistic, "operating_point", None) is not None or isinstance(statistic, Custom):
         needed = "probability"
     else:
         return False

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
 from auditkit import statistics
-from auditkit.errors import CheckError, did_you_mean
-from auditkit.metrics.cells import CELL_FUNCTIONS, PER_LABEL_FUNCTIONS, OneVsRest
-from auditkit.metrics.columns import Columns, Grouping, Index
-from auditkit.metrics.declare import Cells
-from auditkit.metrics.estimators.base import Array, Bounds, Draw, Estimate, Estimator
+from auditkit.metrics.columns import Grouping, Index
+from auditkit.metrics.estimators.base import Array, Bounds, Draw, Estimate
 from auditkit.statistics import GroupReplicates, Interval
 
-__all__ = ["CountEstimator", "boolean_codes", "cell_estimators", "proportion"]
+__all__ = ["CountEstimator", "boolean_codes", "proportion"]
 
 
 class CountEstimator:
@@ -117,125 +114,3 @@ def proportion(
 def boolean_codes(values: Array) -> npt.NDArray[np.int32]:
     """Return 0 and 1 as cells, and -1 for NaN."""
     return np.where(np.isnan(values), -1, values).astype(np.int32)
-
-
-def _label_cells(
-    columns: Columns, names: tuple[str, str], labels: Sequence[str]
-) -> tuple[npt.NDArray[np.int32], Callable[[Array], OneVsRest], tuple[str, ...], int]:
-    """Return codes of cells, what turns counts of cells to one-vs-rest counts, labels, cells."""
-    true, predicted = columns.codes(names[0]), columns.codes(names[1])
-    occurring = sorted({*true.members, *predicted.members})
-    known = tuple(labels) if set(occurring) <= set(labels) else tuple(occurring)
-    width = max(1, len(predicted.values))
-    codes, found = columns.pairs(*names)
-    holds = np.array([true.holds(label) for label in known], dtype=bool).reshape(len(known), -1)
-    given = np.array([predicted.holds(label) for label in known], dtype=bool).reshape(
-        len(known), -1
-    )
-    is_true = holds[:, found // width].T.astype(float)
-    is_predicted = given[:, found % width].T.astype(float)
-    exclusive = not (true.is_list or predicted.is_list)
-    more_true, more_predicted = _thinkable(len(known), exclusive=exclusive)
-    # A label that was never found may be found once: without that a model which gives one answer
-    # to everything would seem sure never to do better.
-    unfound = np.eye(len(known))[~(is_true * is_predicted).any(axis=0)]
-    is_true = np.concatenate([is_true, more_true, unfound])
-    is_predicted = np.concatenate([is_predicted, more_predicted, unfound])
-
-    def one_vs_rest(counts: Array) -> OneVsRest:
-        hits = counts @ (is_true * is_predicted)
-        return OneVsRest(
-            true_positive=hits,
-            false_positive=counts @ ((1 - is_true) * is_predicted),
-            false_negative=counts @ (is_true * (1 - is_predicted)),
-            total=np.asarray(counts.sum(axis=-1)),
-            exclusive=exclusive,
-        )
-
-    return codes, one_vs_rest, known, len(is_true)
-
-
-def _thinkable(labels: int, *, exclusive: bool) -> tuple[Array, Array]:
-    """Return cells of errors, as 0/1 of labels and predictions, that may not have been seen.
-
-    Where no error was seen the evidence alone would claim certainty; the bootstrap's floor needs
-    a cell to put unseen rows in. One wrong prediction a label, or one label missed and one too
-    many, is enough for that.
-    """
-    one = np.eye(labels)
-    if exclusive:
-        return one, np.roll(one, 1, axis=1)
-    none = np.zeros((labels, labels))
-    return np.concatenate([one, none]), np.concatenate([none, one])
-
-
-def cell_estimators(
-    columns: Columns, statistic: Cells, labels: Sequence[str]
-) -> list[tuple[dict[str, str], Estimator]]:
-    """Return the estimator of a function of cells, or one for each label.
-
-    Raises
-    ------
-    CheckError
-        If the function is not known, or the evidence lacks a column.
-    """
-    known = PER_LABEL_FUNCTIONS if statistic.per_label else CELL_FUNCTIONS
-    if statistic.function not in known:
-        raise CheckError(
-            f"there is no cell function {statistic.function!r}",
-            hint=did_you_mean(statistic.function, sorted(known)),
-        )
-    codes, one_vs_rest, names, cells = _label_cells(columns, statistic.columns, labels)
-    if not statistic.per_label:
-        whole = CELL_FUNCTIONS[statistic.function]
-        bounds = (-1.0, 1.0) if statistic.function == "matthews_correlation" else (0.0, 1.0)
-        estimator = CountEstimator(
-            codes,
-            cells,
-            lambda counts: whole(one_vs_rest(counts)),
-            bounds=bounds,
-            undefined="not defined here: it needs labels that exclude each other and more than "
-            "one of them among labels and predictions",
-        )
-        return [({}, estimator)]
-    each = one_vs_rest(np.eye(cells))
-    return [
-        ({"label": name}, _one_label(statistic.function, name, position, codes, cells, each))
-        for position, name in enumerate(names)
-    ]
-
-
-def _one_label(
-    function: str,
-    name: str,
-    position: int,
-    codes: npt.NDArray[np.int32],
-    cells: int,
-    each: OneVsRest,
-) -> Estimator:
-    hit = each.true_positive[:, position] > 0
-    in_label = each.support[:, position] > 0
-    in_prediction = each.predicted[:, position] > 0
-    if function == "precision":
-        return proportion(codes, hit, in_prediction, f"'{name}' was never predicted")
-    if function == "recall":
-        return proportion(codes, hit, in_label, f"no example is labelled '{name}'")
-    if function == "support":
-        return CountEstimator(
-            codes,
-            cells,
-            lambda counts: np.asarray(counts[..., in_label].sum(axis=-1), dtype=float),
-            bounds=(0.0, np.inf),
-            certain=True,
-        )
-
-    def f1(counts: Array) -> Array:
-        hits = counts[..., hit].sum(axis=-1)
-        both = counts[..., in_label].sum(axis=-1) + counts[..., in_prediction].sum(axis=-1)
-        result = np.full(np.shape(hits), np.nan)
-        np.divide(2 * hits, both, out=result, where=both > 0)
-        return result
-
-    return CountEstimator(
-        codes, cells, f1, undefined=f"'{name}' is neither a label nor a prediction here"
-    )
