@@ -184,7 +184,7 @@ def print_run(record: Record, folder: Path, *, quiet: bool = False) -> None:
                 "decisions; the card has all.",
                 style="dim",
             )
-        for said in readings(check):
+        for said in readings(check, record):
             console.print(escape(clean(said)), style="dim")
         console.print()
     result = outcome(record.verdicts, record.checks)

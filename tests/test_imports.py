@@ -73,6 +73,7 @@ MAY_IMPORT = {
         "python_files",
         "perturbations",
         "attacks",
+        "counterfactuals",
     ),
     "data": ("cache_folder", "errors", "suite", "data"),
     "drafting": ("errors", "suite", "data", "drafting"),

@@ -46,12 +46,12 @@ def attack_readings(check: CheckRecord) -> list[str]:
     recipe = worst.slice["recipe"]
     share = share_of(worst, value)
     targeted = check.params.get("target") is not None
-    what = "decisions" if targeted else "right decisions"
+    what = "decision" if targeted else "right decision"
     where = f" to “{shorten(str(check.params['target']), 60)}”" if targeted else ""
     does = "turns" if targeted else "breaks"
     said = [
         f"Someone who may {recipe_meaning(recipe)} ({shorten(recipe, 60)}) {does} {share.value} of "
-        f"{share.base} {what}{where} ({between(share, worst)})"
+        f"{share.of(what)}{where} ({between(share, worst)})"
         + _price(check, recipe)
         + ("." if len(rates) == 1 else f"; no other of {len(rates)} recipes does more.")
     ]

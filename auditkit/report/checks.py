@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from auditkit.record import CheckRecord, DataRecord, Measurement
+from auditkit.record import CheckRecord, DataRecord, Measurement, Record
 from auditkit.report.attack import attack_sections
 from auditkit.report.blocks import (
     Block,
@@ -20,7 +20,9 @@ from auditkit.report.blocks import (
     Section,
     Table,
 )
-from auditkit.report.examples import examples_section
+from auditkit.report.counterfactual import counterfactual_sections
+from auditkit.report.examples import Change, examples_section
+from auditkit.report.fairness import fairness_sections
 from auditkit.report.formats import number, plural, quoted, shorten
 from auditkit.report.headlines import readings
 from auditkit.report.measured import (
@@ -41,6 +43,12 @@ from auditkit.report.words import DIMENSIONS, key_title, reading, term
 __all__ = ["check_section"]
 
 _OWN_SECTIONS = {"attack": attack_sections, "perturbation": perturbation_sections}
+_CHANGED_TEXTS: dict[str, Change] = {
+    "attack": "attack",
+    "counterfactual": "swap",
+    "perturbation": "noise",
+}
+"""What changed the texts that a check has examples of."""
 _OWN_KEYS = frozenset({"kind", "recipe"})
 """Measurements cut by these are told by the sections of their evaluator."""
 _REMARKS = 30
@@ -51,17 +59,17 @@ _GROUP_PANELS = 2
 
 def check_section(
     check: CheckRecord,
-    data: DataRecord | None,
+    record: Record,
     ids: Ids,
-    ran_on: str | None = None,
     sample: Sample | None = None,
     shown: ExamplesShown = "none",
 ) -> Section:
     """Return everything the card says of a check: readings, figures, slices, how it was run.
 
-    ``ran_on`` is the hardware in words, which a volatile check has to name. ``sample`` are the
-    texts to show of checks that change texts, and ``shown`` says how much of them.
+    ``sample`` are the texts to show of checks that change texts, and ``shown`` says how much of
+    them.
     """
+    data = next((one for one in record.data if one.id == check.data), None)
     dimension, _, meaning = DIMENSIONS.get(check.evaluator, "").partition(": ")
     title = dimension or check.evaluator
     if check.name != check.evaluator:
@@ -76,36 +84,48 @@ def check_section(
             _how(check),
         ]
         return Section(section_id, title, blocks)
-    own = _OWN_SECTIONS.get(check.evaluator)
-    told = [one for one in check.measurements if not (own and _OWN_KEYS & one.slice.keys())]
-    arranged = arrange(told, data.groups if data else ())
-    sections = [
-        *(own(check, ids) if own else _overall(arranged, ids)),
-        *_by_class(arranged, ids),
-        *table_sections(check.tables, ids),
-        *_groups(check, data, arranged, ids),
-        *_crossed(arranged, ids),
-        *_other(arranged, ids),
-    ]
-    if own:
+    if check.evaluator == "fairness":
+        sections = list(fairness_sections(check, ids, record, data))
+    elif check.evaluator == "counterfactual":
+        sections = list(counterfactual_sections(check, ids, record))
+    else:
+        sections = list(_sections(check, data, ids))
+    if changed := _CHANGED_TEXTS.get(check.evaluator):
         with_ids = data is not None and "id" not in data.columns
-        attack = check.evaluator == "attack"
-        sections.append(examples_section(sample, shown, ids, attack=attack, with_ids=with_ids))
+        sections.append(examples_section(sample, shown, ids, changed=changed, with_ids=with_ids))
     lead: list[Block] = [Prose(f"{meaning.capitalize()}.")] if meaning else []
-    lead += [Prose(said, lead=not place) for place, said in enumerate(readings(check))]
-    if check.volatile and ran_on:
-        lead.append(Prose(f"Measured {ran_on}. Elsewhere, or at another time, it may differ."))
+    # The sections of these begin with the same, for every group column and lexicon.
+    if check.evaluator not in ("counterfactual", "fairness"):
+        lead += [Prose(said, lead=not place) for place, said in enumerate(readings(check, record))]
+    if check.volatile and record.ran_on:
+        where = f"Measured {record.ran_on}"
+        lead.append(Prose(f"{where}. Elsewhere, or at another time, it may differ."))
     if not check.measurements:
         lead.append(Prose("This check ran and measured nothing."))
     lead += _remarks(check)
     return Section(section_id, title, [*lead, _how(check)], sections)
 
 
+def _sections(check: CheckRecord, data: DataRecord | None, ids: Ids) -> Iterator[Section]:
+    """Yield the sections of any check, those of its evaluator first where it has some."""
+    own = _OWN_SECTIONS.get(check.evaluator)
+    told = [one for one in check.measurements if not (own and _OWN_KEYS & one.slice.keys())]
+    arranged = arrange(told, data.groups if data else ())
+    yield from own(check, ids) if own else _overall(arranged, ids)
+    yield from _by_class(arranged, ids)
+    yield from table_sections(check.tables, ids)
+    yield from _groups(check, data, arranged, ids)
+    yield from _crossed(arranged, ids)
+    yield from _other(arranged, ids)
+
+
 def _remarks(check: CheckRecord) -> list[Block]:
     """Return what a reader has to know of the check, such as what was left out and why."""
     if not check.remarks:
         return []
-    told = [("", f"{shorten(said, 400)}.") for said in check.remarks[:_REMARKS]]
+    told = [
+        ("", f"{shorten(said[:1].upper() + said[1:], 400)}.") for said in check.remarks[:_REMARKS]
+    ]
     if len(check.remarks) > _REMARKS:
         told.append(("", f"and {len(check.remarks) - _REMARKS} more, in record.json"))
     return [Items(told)]

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from auditkit.report.blocks import Block, Cell, Column, Ids, Line, Prose, Section, Table
 from auditkit.report.changes import align, shown_runs
 from auditkit.report.formats import count, number, percent, plural, shorten
 from auditkit.report.samples import Example, ExamplesShown, Sample
 
-__all__ = ["examples_section"]
+__all__ = ["Change", "examples_section"]
+
+Change: TypeAlias = Literal["attack", "noise", "swap"]
+"""What changed a text: an attack, noise, or a swap of group terms."""
+
 
 _PAGE = 20
 
@@ -23,8 +29,39 @@ _FULL = (
 )
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What is said of texts that something changed."""
+
+    none: str
+    """Where there is nothing to show."""
+    one: str
+    """What one of them is, its noun first."""
+    chosen: str
+    """Which of them are shown, where not all are."""
+
+
+_TOLD: dict[Change, _Told] = {
+    "attack": _Told(
+        "No attack that came to its end succeeded.",
+        "attack that succeeded",
+        "chosen over labels and groups, of each recipe those that changed the fewest words",
+    ),
+    "noise": _Told(
+        "No change of a text changed a decision amiss.",
+        "decision that changed, or should have and did not",
+        "chosen over labels and groups, the mildest changes first",
+    ),
+    "swap": _Told(
+        "No swap of group terms in the data changed a decision.",
+        "decision that changed with a group term",
+        "chosen over swaps and groups, those first in which the score moves most",
+    ),
+}
+
+
 def examples_section(
-    sample: Sample | None, shown: ExamplesShown, ids: Ids, *, attack: bool, with_ids: bool
+    sample: Sample | None, shown: ExamplesShown, ids: Ids, *, changed: Change, with_ids: bool
 ) -> Section:
     """Return the texts of a check, folded, a page of them at a time.
 
@@ -36,8 +73,8 @@ def examples_section(
         How much of them may be shown.
     ids
         Gives out anchors.
-    attack
-        Whether they were changed by attacks, not by noise.
+    changed
+        What changed them.
     with_ids
         Whether the ids of the examples may be shown. Ids that come with the data may name people.
     """
@@ -48,23 +85,14 @@ def examples_section(
     if sample.absent:
         return Section(identity, title, [Prose(f"The texts are not at hand: {sample.absent}.")])
     total = sum(sample.totals.values())
+    told = _TOLD[changed]
     if not total:
-        said = (
-            "No attack that came to its end succeeded."
-            if attack
-            else "No change of a text changed a decision amiss."
-        )
-        return Section(identity, title, [Prose(said)])
-    one, how = (
-        ("attack that succeeded", "of each recipe those that changed the fewest words")
-        if attack
-        else ("decision that changed, or should have and did not", "the mildest changes first")
-    )
-    which = _some(len(sample.examples), total, one, f"chosen over labels and groups, {how}")
+        return Section(identity, title, [Prose(told.none)])
+    which = _some(len(sample.examples), total, told.one, told.chosen)
     redacted = shown == "redacted"
     blocks: list[Block] = [Prose(f"{which} {_HOW}"), Prose(_REDACTED if redacted else _FULL)]
-    rows = _attack_pages if attack else _noise_pages
-    blocks += rows(sample, redacted=redacted, with_ids=with_ids or not redacted)
+    pages = {"attack": _attack_pages, "noise": _noise_pages, "swap": _swap_pages}[changed]
+    blocks += pages(sample, redacted=redacted, with_ids=with_ids or not redacted)
     return Section(identity, title, blocks)
 
 
@@ -122,6 +150,36 @@ def _noise_pages(sample: Sample, *, redacted: bool, with_ids: bool) -> Iterator[
         for place, one in enumerate(sample.examples, start=1)
     ]
     yield from _pages("Changed decisions", heads, rows, sum(sample.totals.values()))
+
+
+def _swap_pages(sample: Sample, *, redacted: bool, with_ids: bool) -> Iterator[Table]:
+    heads = [
+        Column("No."),
+        Column("Text"),
+        Column("Swap"),
+        Column("Answer before"),
+        Column("Answer after"),
+        Column("Shift", numeric=True),
+    ]
+    for lexicon, total in sample.totals.items():
+        members = [one for one in sample.examples if one.under == lexicon]
+        rows = [
+            [
+                *_opening(place, one, redacted=redacted, with_ids=with_ids),
+                Cell(shorten(one.pair)),
+                Cell(shorten(one.before)),
+                Cell(shorten(one.after)),
+                _shifted(one.shift),
+            ]
+            for place, one in enumerate(members, start=1)
+        ]
+        yield from _pages(f"Lexicon {shorten(lexicon)}", heads, rows, total)
+
+
+def _shifted(value: float | None) -> Cell:
+    if value is None:
+        return Cell("–", kind="absent")
+    return Cell(number(value) if value < 0 else f"+{number(value)}", kind="number")
 
 
 def _pages(

@@ -88,7 +88,6 @@ def build_page(record: Record, samples: Mapping[str, Sample]) -> Page:
     model, suite = shorten(record.model.source, 160), shorten(record.suite.name, 80)
     if record.suite.implied:
         suite = "none; predictions from a file"
-    data = {one.id: one for one in record.data}
     # The anchors of the page itself come first, so that no name in the data can take them.
     for name in ("content", "verdict", "contents", "sign-off"):
         ids.new(name)
@@ -96,14 +95,7 @@ def build_page(record: Record, samples: Mapping[str, Sample]) -> Page:
         about_section(record, ids),
         _requirements(record, ids),
         *(
-            check_section(
-                check,
-                data.get(check.data),
-                ids,
-                record.ran_on,
-                samples.get(check.name),
-                examples_shown(record),
-            )
+            check_section(check, record, ids, samples.get(check.name), examples_shown(record))
             for check in record.checks
         ),
         _not_measured(record, ids),

@@ -55,7 +55,7 @@ def perturbation_readings(check: CheckRecord) -> list[str]:
         kinds = len({one.slice["kind"] for _, one in rates})
         share = share_of(worst, value)
         told = (
-            f"{_noise(check, worst)}, {share.value} of {share.base} decisions change "
+            f"{_noise(check, worst)}, {share.value} of {share.of('decision')} change "
             f"({between(share, worst)})."
         )
         if value == 0:
@@ -67,8 +67,8 @@ def perturbation_readings(check: CheckRecord) -> list[str]:
     for value, one in valued(having(check.measurements, "worst_case_accuracy", ())):
         share = share_of(one, value)
         said.append(
-            f"Right on the original and on every changed text: {share.value} of {share.base} "
-            f"examples ({between(share, one)}){_against_originals(check, one, by)}."
+            f"Right on the original and on every changed text: {share.value} of "
+            f"{share.of('example')} ({between(share, one)}){_against_originals(check, one, by)}."
         )
     turned = valued(having(check.measurements, "turn_rate", by))
     if turned:
@@ -155,7 +155,7 @@ def _against_originals(check: CheckRecord, worst_case: Measurement, by: Sequence
     n, originals = max(known)
     if n < worst_case.n / 2:
         return ""
-    share = share_of(worst_case.model_copy(update={"low": None, "high": None}), originals)
+    share = share_of(worst_case.model_copy(update={"low": None, "high": None, "n": n}), originals)
     which = "the originals" if n == worst_case.n else f"the originals of {n:,} of them"
     return f", against {share.value} of {share.base} on {which}"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from auditkit.record import CheckRecord, Measurement
 from auditkit.report.blocks import Block, Cell, Column, Prose, Table
-from auditkit.report.formats import count, interval, number, quoted, shorten
+from auditkit.report.formats import count, interval, number, plural, quoted, shorten
 from auditkit.report.measured import pivot
 from auditkit.report.words import OutOf, key_title, out_of
 
@@ -56,14 +56,14 @@ def valued(measurements: Iterable[Measurement]) -> list[tuple[float, Measurement
 
 
 def share_of(one: Measurement, value: float) -> OutOf:
-    """Return a measured share as so many of a round number."""
-    return out_of(value, one.low, one.high)
+    """Return a measured share as so many of a round number, or of what it rests on if fewer."""
+    return out_of(value, one.low, one.high, one.n)
 
 
 def between(share: OutOf, one: Measurement) -> str:
     """Return an interval and what it rests on, in words for brackets."""
     known = f"{one.confidence * 100:g}% interval {share.low} to {share.high}; " if share.low else ""
-    return f"{known}{count(one.n)} texts"
+    return f"{known}{plural(one.n, 'text')}"
 
 
 def differences(check: CheckRecord, metric: str, by: Sequence[str]) -> list[Difference]:

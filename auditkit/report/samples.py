@@ -24,6 +24,8 @@ ExamplesShown: TypeAlias = Literal["none", "redacted", "full"]
 _PER_RECIPE = 60
 _ALL_RECIPES = 240
 _PERTURBED = 40
+_PER_LEXICON = 20
+_ALL_LEXICONS = 100
 _KEPT = 4
 """Of rows alike in what they are to represent, so many times what can be shown is held."""
 
@@ -37,6 +39,10 @@ _PERTURBATION = (
     "example_id", "kind", "severity", "side", "expectation", "original_prediction", "prediction",
     "original_correct", "correct", "flipped", "turned", "should_turn", "original_text",
     "perturbed_text", "original_pair", "perturbed_pair",
+)  # fmt: skip
+_SWAP = (
+    "example_id", "lexicon", "pair", "original_prediction", "prediction", "flipped",
+    "shift", "original_text", "counterfactual_text", "original_pair", "counterfactual_pair",
 )  # fmt: skip
 _NEEDED = frozenset({"example_id", "original_text"})
 
@@ -69,6 +75,10 @@ class Example:
     words: int | None = None
     changed_words: int | None = None
     queries: int | None = None
+    pair: str = ""
+    """From which group of terms to which, of a swap."""
+    shift: float | None = None
+    """How far the probability moved."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +115,11 @@ def read_samples(record: Record, folder: Path | None) -> dict[str, Sample]:
     folder
         The run's folder; None where it is not at hand.
     """
-    readers = {"attack": _attack_sample, "perturbation": _perturbation_sample}
+    readers = {
+        "attack": _attack_sample,
+        "perturbation": _perturbation_sample,
+        "counterfactual": _swap_sample,
+    }
     if examples_shown(record) == "none":
         return {}
     return {
@@ -204,6 +218,19 @@ def _perturbation_sample(parts: _Parts) -> Sample:
         rows.add(row)
     chosen = sorted(rows.chosen(_PERTURBED), key=lambda row: (str(row["kind"]), *_mildest(row)))
     return Sample([_perturbed(row) for row in chosen], dict(sorted(totals.items())))
+
+
+def _swap_sample(parts: _Parts) -> Sample:
+    """Return decisions that changed with a group term; of each lexicon over its pairs."""
+    lexicons = _Strata(_moved_most, [_of("pair"), _groups], _PER_LEXICON)
+    rows: dict[str, _Strata] = defaultdict(lexicons.empty)
+    for row in parts.rows(_SWAP, lambda flags: flags("flipped")):
+        rows[str(row["lexicon"])].add(row)
+    most = min(_PER_LEXICON, max(1, _ALL_LEXICONS // max(1, len(rows))))
+    chosen = [row for lexicon in sorted(rows) for row in rows[lexicon].chosen(most)]
+    return Sample(
+        [_swapped(row) for row in chosen], {name: rows[name].total for name in sorted(rows)}
+    )
 
 
 class _Strata:
@@ -307,6 +334,17 @@ def _mildest(row: Row) -> tuple[Any, ...]:
     )
 
 
+def _moved_most(row: Row) -> tuple[Any, ...]:
+    shift = _number(row["shift"])
+    return (
+        -abs(shift or 0.0),
+        len(row["original_text"] or ""),
+        str(row["example_id"]),
+        str(row["pair"]),
+        str(row["counterfactual_text"]),
+    )
+
+
 def _attacked(row: Row) -> Example:
     return Example(
         id=str(row["example_id"]),
@@ -336,6 +374,19 @@ def _perturbed(row: Row) -> Example:
         was_right=row["original_correct"],
         is_right=row["correct"],
         expected_to_turn=row["expectation"] == "turns",
+    )
+
+
+def _swapped(row: Row) -> Example:
+    return Example(
+        id=str(row["example_id"]),
+        under=str(row["lexicon"]),
+        before=_said(row["original_prediction"]),
+        after=_said(row["prediction"]),
+        original=_texts(row["original_text"], row["original_pair"]),
+        changed=_texts(row["counterfactual_text"], row["counterfactual_pair"]),
+        pair=str(row["pair"]),
+        shift=_number(row["shift"]),
     )
 
 

@@ -113,11 +113,12 @@ def _measured(record: Record) -> Iterator[str]:
         first = headlines(check)
         order = by_priority(first)
         shown = [one for name in order for one in first if one.metric == name][:_METRICS]
-        gaps = [one for one in check.measurements if tuple(one.slice) == ("group",)]
+        summaries = [one for one in check.measurements if tuple(one.slice) == ("group",)]
+        gaps = [one for one in summaries if one not in shown]
         if not shown and not gaps:
             continue
         yield from (f"## Check {_text(check.name)}", "")
-        told = readings(check) or [reading(one) or "" for one in shown[:1]]
+        told = readings(check, record) or [reading(one) or "" for one in shown[:1]]
         for sentence in filter(None, told):
             yield from (_text(sentence, 500), "")
         if check.volatile and record.ran_on:

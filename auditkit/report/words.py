@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from auditkit.record import Measurement
 from auditkit.report.formats import count, ends, quantity, quoted
+from auditkit.report.group_terms import GROUP_TERMS
 
 __all__ = [
     "CARD_FIELDS",
@@ -216,17 +217,8 @@ _TERMS: dict[str, Term] = {
     ),
     "parameters": Term("Parameters", "the weights of the network", whole=True),
     "size_on_disk": Term("Size on disk", "of the files with the weights", unit="bytes"),
-    "selection_rate": Term("Selection rate", "the share given the positive label"),
-    "true_positive_rate": Term(
-        "True positive rate", "of the truly positive, the share predicted positive"
-    ),
-    "false_positive_rate": Term(
-        "False positive rate", "of the truly negative, the share predicted positive"
-    ),
-    "false_negative_rate": Term(
-        "False negative rate", "of the truly positive, the share predicted negative"
-    ),
 }
+_TERMS |= {name: Term(*told) for name, told in GROUP_TERMS.items()}
 
 _SUFFIXES = {
     ".gap": ("gap between groups", "the largest value of a group minus the smallest"),
@@ -272,8 +264,12 @@ def reading(measurement: Measurement) -> str | None:
             return f"{sentence}."
         low, high = ends(found[0], found[1], unit=words.unit)
         return f"{sentence}; with {sure} confidence between {low} and {high}."
-    share = out_of(measurement.value, measurement.low, measurement.high)
-    filled = words.of_100.format(share.value, base=share.base, label=quoted(label))
+    # Wilson's interval is of a count out of n; what other methods give need not be one.
+    n = measurement.n if (measurement.method or "").startswith("Wilson") else None
+    share = out_of(measurement.value, measurement.low, measurement.high, n)
+    counted = share.base == count(measurement.n) and measurement.n < 100
+    told = words.of_100.replace("about ", "") if counted else words.of_100
+    filled = told.format(share.value, base=share.base, label=quoted(label))
     if not share.low:
         return f"{filled}."
     return f"{filled}; with {sure} confidence between {share.low} and {share.high}."
@@ -288,16 +284,32 @@ class OutOf:
     low: str = ""
     high: str = ""
 
+    def of(self, noun: str) -> str:
+        """Return the base with its noun.
 
-def out_of(value: float, low: float | None = None, high: float | None = None) -> OutOf:
+        >>> OutOf("100", "12").of("example"), OutOf("1", "0").of("example")
+        ('100 examples', '1 example')
+        """
+        return f"{self.base} {noun}{'' if self.base == '1' else 's'}"
+
+
+def out_of(
+    value: float, low: float | None = None, high: float | None = None, n: int | None = None
+) -> OutOf:
     """Return a share as so many of 100, or of more where 100 would round it away.
 
-    Ends of the interval are rounded outwards.
+    A share of fewer than 100, ``n``, is told as so many of those, its interval in percent. Ends of
+    the interval are rounded outwards.
 
     >>> out_of(0.124, 0.091, 0.1501)
     OutOf(base='100', value='12', low='9', high='16')
+    >>> out_of(0.2, 0.057, 0.51, n=10)
+    OutOf(base='10', value='2', low='5%', high='51%')
     """
     found = [] if low is None or high is None else [low, high]
+    if n is not None and 0 < n < 100 and abs(value * n - round(value * n)) < 1e-6:
+        percents = [_outwards(end * 100, up=bool(place)) for place, end in enumerate(found)]
+        return OutOf(count(n), count(round(value * n)), *(f"{one}%" for one in percents))
     base = _base(value, found)
     around = [_outwards(end * base, up=bool(place)) for place, end in enumerate(found)]
     return OutOf(count(base), f"{value * base:,.0f}", *around)
@@ -320,6 +332,18 @@ def _outwards(value: float, *, up: bool) -> str:
 
 
 _METHODS: tuple[tuple[str, str], ...] = (
+    (
+        "clustered Wilson",
+        "for shares of rows of which several belong to one text: Wilson's interval for as many "
+        "rows as independent ones would tell as much",
+    ),
+    ("cluster bootstrap", "for averages of such rows: whole texts are redrawn many times"),
+    ("clustered delta method", "for averages of such rows, from the spread between texts"),
+    (
+        "simultaneous t band",
+        "for the spread over terms: one band over all pairs of terms at once, from the spread "
+        "between templates",
+    ),
     ("Wilson", "for shares, from the counts alone; dependable for few examples and near 0 or 1"),
     ("DeLong", "for areas under the ROC curve, from how each example ranks among the others"),
     ("Newcombe", "for areas under the ROC curve where no example is out of order"),
@@ -356,6 +380,11 @@ _METHODS: tuple[tuple[str, str], ...] = (
         "it (binomial)",
     ),
     (
+        "max-T band of absolute errors",
+        "for areas between ROC curves: how far both curves may be from those drawn, for all pairs "
+        "of groups at once",
+    ),
+    (
         "max-T band",
         "for gaps and worst groups: one band over all groups at once, so that picking the "
         "largest or the worst does not flatter or condemn the model",
@@ -382,6 +411,9 @@ _KEYS = {
     "severity": "Severity",
     "recipe": "Recipe",
     "side": "Side",
+    "lexicon": "Lexicon",
+    "pair": "Swap",
+    "source": "Source",
 }
 
 

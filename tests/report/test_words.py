@@ -34,8 +34,7 @@ def test_examples_of_the_docstrings(module: ModuleType) -> None:
         ),
         (
             measure("accuracy", 1.0, 0.83, 1.0, n=20),
-            "Of 100 examples the model gets about 100 right; "
-            "with 95% confidence between 83 and 100.",
+            "Of 20 examples the model gets 20 right; with 95% confidence between 83% and 100%.",
         ),
         (measure("accuracy", 0.5), "Of 100 examples the model gets about 50 right."),
         (
