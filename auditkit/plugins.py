@@ -44,6 +44,7 @@ __all__ = [
 _BUILT_IN = {
     "attack": "auditkit.evaluators.attack:Attack",
     "calibration": "auditkit.evaluators.calibration:Calibration",
+    "counterfactual": "auditkit.evaluators.counterfactual:Counterfactual",
     "efficiency": "auditkit.evaluators.efficiency:Efficiency",
     "fairness": "auditkit.evaluators.fairness:Fairness",
     "performance": "auditkit.evaluators.performance:Performance",

@@ -75,6 +75,7 @@ MAY_IMPORT = {
         "attacks",
         "counterfactuals",
     ),
+    "counterfactuals": ("errors", "perturbations.editing", "counterfactuals"),
     "data": ("cache_folder", "errors", "suite", "data"),
     "drafting": ("errors", "suite", "data", "drafting"),
 }
