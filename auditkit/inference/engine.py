@@ -348,7 +348,8 @@ class BatchingEngine(Engine):
             encoded = self._model.encode([job.question.input for job in jobs])
             for job, one in zip(jobs, encoded, strict=True):
                 job.encoded = one
-                job.lane = Lane(self._packing.bucket(len(one)), job.question.search)
+                search = job.question.search
+                job.lane = Lane(self._packing.bucket(len(one), search=search), search)
         except BaseException as error:  # this thread must outlive whatever a model raises
             if len(jobs) == 1:
                 return {jobs[0]: error}

@@ -59,6 +59,19 @@ def test_rows_are_those_whose_place_changes_no_bit(table):
         packing.halve()
 
 
+def test_searches_have_wider_steps_on_a_cpu():
+    packing = Packing(CPU, 512)
+    for length in range(1, 513):
+        usual, search = packing.bucket(length), packing.bucket(length, search=True)
+        assert usual.width <= search.width
+        assert search.exact == (length == search.width)
+        assert search.filler_length >= 1
+    assert packing.bucket(20) == packing.bucket(23) != packing.bucket(19)
+    assert packing.bucket(19, search=True) == packing.bucket(20, search=True)
+    cuda = Packing(CUDA, 512)
+    assert all(cuda.bucket(n) == cuda.bucket(n, search=True) for n in range(1, 513))
+
+
 def test_loose_batches_have_the_same_buckets_and_more_rows():
     packing = Packing(CPU, 5000)
     for length in (3, 10, 30, 120, 5000):
