@@ -106,7 +106,7 @@ def _hold_bounds(requirement: Requirement, metric: Metric, suffix: str) -> None:
     found = metric_range(metric, suffix)
     for bound in (requirement.min, requirement.max):
         if found is not None and bound is not None and not found[0] <= bound <= found[1]:
-            percent = found == (0, 1) and 1 < bound <= 100
+            percent = found == (0, 1) and 2 <= bound <= 100  # 1.2 is hardly meant as a percentage
             raise UsageError(
                 f"the bound {bound:g} lies outside what '{requirement.metric}' can be, "
                 f"{found[0]:g} to {found[1]:g}",
@@ -163,7 +163,7 @@ def _judge_one(
             why = f"its interval at {requirement.confidence:g} cannot be measured from this run"
             return _verdict(requirement, None, "missing", why)
     status, why, settling = _weigh(requirement, found)
-    is_extreme = metric.endswith((".gap", ".worst")) or "group" in found.slice
+    is_extreme = metric.endswith((".gap", ".worst", "term_spread")) or "group" in found.slice
     if found.note and found.value is not None and (is_extreme or check.volatile):
         # Which group it is about and which were left out, or the hardware, belongs to the verdict.
         why = f"{why}; {found.note}"

@@ -115,6 +115,11 @@ class GroupComparison:
         )
         return self._extreme(float(values[position]), interval, f"worst in '{names[position]}'")
 
+    @property
+    def _by_clusters(self) -> bool:
+        """Whether a group is as large as it has clusters, not rows."""
+        return bool(getattr(self._estimator, "sizes_are_n", False))
+
     @cached_property
     def _eligible(self) -> _Eligible:
         kept: list[int] = []
@@ -129,8 +134,9 @@ class GroupComparison:
                 continue
             shown = " and ".join(slice_.values())
             estimate = self._estimator.value(rows)
-            if len(rows) < self._minimum_group:
-                small.append(f"'{shown}' ({len(rows)})")
+            size = estimate.n if self._by_clusters else len(rows)
+            if size < self._minimum_group:
+                small.append(f"'{shown}' ({size})")
             elif not np.isfinite(estimate.value):
                 undefined.append(f"'{shown}' ({estimate.note or 'not defined'})")
                 reasons.add(estimate.note)

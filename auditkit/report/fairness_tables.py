@@ -137,7 +137,7 @@ def _advice(row: Mapping[str, Value]) -> str:
     bound = f"at {limit:g}"
     if not isinstance(needed, int | float):
         above = isinstance(gap, int | float) and gap >= limit
-        return f"none: the gap itself is {bound} or above" if above else ""
+        return f"no number would: the gap itself is {limit:g} or more" if above else ""
     if needed <= 0:
         return f"bounded {bound} already"
     whose = f" of {quoted(str(group))}" if group else ""

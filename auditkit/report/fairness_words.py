@@ -122,9 +122,8 @@ def _cannot_tell(
         between = f"; {one.high.confidence * 100:g}% interval of the difference {ends}"
     if one.compared == 2:
         said = (
-            f"These examples cannot tell whether{whom} {first} and {second} are "
-            f"{event.happens} equally often: {_both(*shares)} are{between}; "
-            f"{counts}."
+            f"These examples cannot tell whether{whom} {first} and {second} differ in how often "
+            f"they are {event.happens}: {_both(*shares)} are {event.happens}{between}; {counts}."
         )
     else:
         said = (

@@ -26,7 +26,15 @@ from fairlearn.metrics import (
 
 from auditkit import statistics
 from auditkit.errors import CheckError
-from auditkit.metrics import Cells, Disparity, GroupStatistic, ImpactRatio, Metric, Rate
+from auditkit.metrics import (
+    Cells,
+    ClusteredMean,
+    Disparity,
+    GroupStatistic,
+    ImpactRatio,
+    Metric,
+    Rate,
+)
 from auditkit.metrics.declare import STATISTICS, metric_from_dict, metric_to_dict
 from auditkit.metrics.measure import Settings, measure, measure_one
 from auditkit.metrics.ranges import metric_range
@@ -656,3 +664,28 @@ def test_ratios_to_the_highest_need_something_to_compare():
     for values in (np.zeros(2), np.array([0.5, -0.1]), np.array([0.5, np.nan])):
         with pytest.raises(ValueError, match="two groups, none negative"):
             statistics.ratios_to_highest(values, replicates, 0.95)
+
+
+def test_of_clustered_rows_a_group_is_as_large_as_it_has_clusters() -> None:
+    """Forty rows of four texts are no group of forty."""
+    few = [("few", f"t{k % 4}") for k in range(40)]
+    many = [("many", f"u{k}") for k in range(40)]
+    others = [("others", f"v{k}") for k in range(40)]
+    rows = [*few, *many, *others]
+    table = pa.table(
+        {
+            "example_id": [f"e{k}" for k in range(len(rows))],
+            "flipped": [k % 3 == 0 for k in range(len(rows))],
+            "cluster": [cluster for _, cluster in rows],
+            "group:team": [team for team, _ in rows],
+        }
+    )
+    metric = Metric("flip_rate", ClusteredMean("flipped", "cluster", (0.0, 1.0)), "lower")
+    settings = Settings(groups=("team",), minimum_group=30)
+    (gap,) = (
+        one
+        for one in measure(ds.dataset(table), [metric], settings)
+        if one.metric == "flip_rate.gap"
+    )
+    assert "left out, fewer than 30 examples: 'few' (4)" in gap.note
+    assert gap.n == 80

@@ -42,6 +42,9 @@ def clustered_estimator(columns: Columns, statistic: ClusteredMean | TermSpread)
 class ClusteredEstimator(InfluenceEstimator):
     """A mean whose rows come in clusters; ``n`` counts the clusters."""
 
+    sizes_are_n = True
+    """A group is as large as it has clusters: rows of the same text say little more than one."""
+
     def __init__(self, columns: Columns, statistic: ClusteredMean) -> None:
         self._values = columns.numbers(statistic.column)
         self._clusters = columns.codes(statistic.cluster).codes
