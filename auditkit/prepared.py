@@ -167,6 +167,13 @@ def _hold_labels(suite: Suite, checks: Sequence[Check], labels: Sequence[str], w
         for metric in check.metrics
         if metric.per_label or metric.takes_label
     }
+    by_the_positive = {
+        f"{check.name}.{metric.name}"
+        for check in checks
+        for metric in check.metrics
+        if metric.takes_label and not metric.per_label
+    }
+    binary = len(labels) == 2 and not suite.multi_label
     for index, requirement in enumerate(suite.requirements):
         label = requirement.where.get("label")
         metric = ".".join(requirement.metric.split(".")[:2])
@@ -175,6 +182,12 @@ def _hold_labels(suite: Suite, checks: Sequence[Check], labels: Sequence[str], w
                 ("requirements", index),
                 f"the {whose} has no label '{label}'",
                 did_you_mean(label, list(labels)),
+            )
+        if label is not None and metric in by_the_positive and binary:
+            raise suite.error(
+                ("requirements", index),
+                f"with two labels '{requirement.metric}' is about the positive one alone",
+                "Leave 'label' out of 'where'; 'positive' of the suite says which label it is",
             )
 
 

@@ -421,6 +421,18 @@ requirements:
         ("lexicons: [gender, religion]", "templates: [staff.csv]", 7, "has no column 'text'"),
         ("{lexicon: gender}", "{lexicon: gendre}", 9, "has no lexicon 'gendre'"),
         ("flip_rate, where: {", "signed_shift, where: {pair: male→x, ", 9, "no pair 'male→x'"),
+        (
+            "flip_rate, where: {",
+            "signed_shift, where: {pair: female->male, ",
+            9,
+            "write 'female→male'",
+        ),
+        (
+            "flip_rate, where: {",
+            "signed_shift, where: {pair: Sikh→Jain, ",
+            9,
+            "it has 'female→male'",
+        ),
         ("max: 0.02", "max: 2", 9, "lies outside"),
     ],
 )

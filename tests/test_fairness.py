@@ -306,6 +306,18 @@ def test_the_operating_point_of_the_suite_decides(tmp_path):
     assert one.value == pytest.approx(chosen.max() - chosen.min())
 
 
+@pytest.mark.parametrize("label", ["yes", "no"])
+def test_with_two_labels_a_requirement_names_none_of_them(tmp_path, label):
+    required = (
+        "requirements:\n  - {metric: fairness.equalized_odds_difference, "
+        f'where: {{group: sex, label: "{label}"}}, max: 0.1}}'
+    )
+    with pytest.raises(SuiteError, match="with two labels") as caught:
+        _audited(tmp_path, _made(), ("requirements: []", required))
+    assert "'positive'" in caught.value.hint
+    assert caught.value.line == 9
+
+
 def test_a_group_of_one_is_named_and_harms_nothing(tmp_path):
     frame = _made()
     frame.loc[0, "sex"] = "other"

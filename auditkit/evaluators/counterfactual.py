@@ -51,6 +51,7 @@ _COLUMNS: dict[Sides, tuple[str, ...]] = {
 }
 _SIDE = {"text": "text", "text_pair": "pair"}
 _SHARE = (0.0, 1.0)
+_SHOWN = 6
 _DIFFERENCE = (-1.0, 1.0)
 _HOSTED = "templates"
 """The column by which :meth:`Counterfactual.select` tells which templates an example is to hold."""
@@ -174,11 +175,24 @@ class Counterfactual(Collector):
                 )
 
     def slice_values(self) -> Mapping[str, Collection[str]]:
-        """Return the lexicons, and the pairs of their groups."""
-        pairs = [pair for lexicon in self._lexicons for pair in pairs_of(lexicon)]
-        if self._templates:
-            pairs += [f"{UNMARKED}→{group}" for one in self._lexicons for group in one.groups]
-        return {"lexicon": [one.name for one in self._lexicons], "pair": list(dict.fromkeys(pairs))}
+        """Return the lexicons."""
+        return {"lexicon": [one.name for one in self._lexicons]}
+
+    def hold_slice(self, metric: str, where: Mapping[str, str]) -> None:
+        """Refuse a pair of groups that the lexicon does not have."""
+        wanted = where.get("pair")
+        lexicon = next((one for one in self._lexicons if one.name == where.get("lexicon")), None)
+        if wanted is None or lexicon is None:
+            return
+        if metric.startswith("template_"):
+            pairs = [f"{UNMARKED}→{group}" for group in lexicon.groups]
+        else:
+            pairs = list(pairs_of(lexicon))
+        if wanted in pairs:
+            return
+        typed = wanted.replace("<->", "↔").replace("->", "→")
+        there = f"write '{typed}'" if typed in pairs else f"it has {_listing(pairs)}"
+        raise ValueError(f"the lexicon '{lexicon.name}' has no pair '{wanted}' here: {there}")
 
     def metrics(self) -> Sequence[Metric]:
         """Return the metrics by lexicon and by pair, of the data and of templates."""
@@ -376,6 +390,11 @@ class Counterfactual(Collector):
                 for lexicon in self._lexicons:
                     for filling in fillings(template, lexicon):
                         yield FilledTemplate(row, number, lexicon.name, template, filling)
+
+
+def _listing(pairs: Sequence[str]) -> str:
+    shown = ", ".join(f"'{pair}'" for pair in pairs[:_SHOWN])
+    return shown if len(pairs) <= _SHOWN else f"{shown} and {len(pairs) - _SHOWN} more"
 
 
 def _is_text(text: str) -> bool:
